@@ -1,0 +1,1 @@
+"""prosody-gate: an interruption gate for voice agents."""

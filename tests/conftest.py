@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DEFAULT_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the shared recordings; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("PROSODY_GATE_DATA", DEFAULT_SHARED))
+    if not (folder / "recordings.jsonl").is_file():
+        pytest.skip(f"needs the shared recordings, which are not at {folder} (set PROSODY_GATE_DATA)")
+    return folder
