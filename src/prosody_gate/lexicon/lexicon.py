@@ -1,0 +1,361 @@
+"""The ignore and interrupt phrases of one or more languages, and how they are found in text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import LexiconError
+from .lexicon_match import LexiconMatch
+from .normalise import ends_within_word, tokenize
+from .phrase_file import PhraseFile, check_phrases, check_variants
+from .phrase_trie import PhraseTrie
+from .spellings import Spellings
+from .stretched import is_stretched, unstretched
+
+_PHRASES_FOLDER = Path(__file__).parent / "phrases"
+
+_Phrases = dict[tuple[str, ...], str]
+"""Canonical tokens to the phrase as it stands in its list."""
+
+
+class Lexicon:
+    """Phrases that never stop the agent (ignore) and phrases that stop it at once (interrupt).
+
+    A lexicon does not change: `add`, `remove` and `replace` return a new one. Phrases are compared by what
+    they sound like, not by how they are written: "OK", "okay" and "o.k." are one phrase. No phrase is on
+    both lists.
+
+    A user's TOML file can hold any of these keys; what it does is done in this order:
+
+    - `[variants]`: canonical phrase = list of other spellings, added to those known.
+    - `ignore`, `interrupt`: replace the whole list; with a `language`, only that language's list (a language
+      that is not loaded is added, so a file like the packaged ones brings a new language).
+    - `remove_ignore`, `remove_interrupt`: take phrases off.
+    - `add_ignore`, `add_interrupt`: put phrases on; a phrase on the other list moves.
+
+    Example:
+        >>> lexicon = Lexicon.load(["en"]).add(ignore=["roger"], interrupt=["computer"])
+        >>> lexicon.match("okay, roger").ignore_only
+        True
+        >>> lexicon.match("yeah but computer").interrupt
+        'but'
+    """
+
+    def __init__(
+        self,
+        *,
+        ignore: Iterable[str] = (),
+        interrupt: Iterable[str] = (),
+        variants: Mapping[str, Iterable[str]] = {},
+    ) -> None:
+        """Make a lexicon from phrases alone; `Lexicon.load` is the way to the packaged ones.
+
+        Args:
+            ignore: Phrases of the ignore list.
+            interrupt: Phrases of the interrupt list.
+            variants: Canonical phrase to its other spellings.
+
+        Raises:
+            LexiconError: A phrase has no word in it, or is given for both lists.
+        """
+        self._languages: tuple[str, ...] = ()
+        self._spellings = Spellings()
+        # Text that is no phrase is respelled by the main language only: "do" is a Hindi word too.
+        self._main_spellings = Spellings()
+        self._add_variants(variants)
+        self._ignore: _Phrases = {}
+        self._interrupt: _Phrases = {}
+        self._put(ignore, interrupt)
+
+    @classmethod
+    def load(cls, languages: Sequence[str] = ("en",), *, files: Sequence[Path | str] = ()) -> Lexicon:
+        """Load the packaged phrases of some languages, then a user's own files in order.
+
+        Args:
+            languages: Codes of packaged languages, the user's main language first: where one language ignores
+                what another interrupts on, the one named first wins. May be empty.
+            files: TOML files that add, remove or replace phrases; see the class for their keys.
+
+        Raises:
+            LexiconError: A language is not in the package, or a file cannot be read or used.
+        """
+        if isinstance(languages, str):
+            raise LexiconError(f"languages: expected a list of language codes, got the string {languages!r}")
+        available = cls.available_languages()
+        sources: dict[str, Lexicon] = {}
+        for language in languages:
+            if language not in available:
+                raise LexiconError(f"unknown language {language!r}; available: {', '.join(available)}")
+            packaged = _PHRASES_FOLDER / f"{language}.toml"
+            sources[language] = cls()._changed_by(PhraseFile.read(packaged), source=packaged)
+
+        changes: list[tuple[Path, PhraseFile]] = []
+        for path in map(Path, files):
+            content = PhraseFile.read(path)
+            changes.append((path, content))
+            if content.language is not None:
+                # Within its own language, so that replacing one language's list leaves the others alone.
+                whole = PhraseFile(
+                    ignore=content.ignore, interrupt=content.interrupt, variants=content.variants
+                )
+                before = sources.get(content.language, cls())
+                sources[content.language] = before._changed_by(whole, source=path)
+
+        lexicon = cls()
+        for source in sources.values():
+            lexicon._take_in(source)
+        lexicon._languages = tuple(sources)
+        for path, content in changes:
+            lexicon = lexicon._changed_by(content, source=path, lists=content.language is None)
+        return lexicon
+
+    @staticmethod
+    def available_languages() -> tuple[str, ...]:
+        """Return the codes of the languages in the package, in alphabetical order."""
+        return tuple(sorted(path.stem for path in _PHRASES_FOLDER.glob("*.toml")))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The codes of the languages loaded, in the order they were named."""
+        return self._languages
+
+    @property
+    def ignore(self) -> tuple[str, ...]:
+        """The phrases that are no claim to the floor, each in one spelling."""
+        return tuple(self._ignore.values())
+
+    @property
+    def interrupt(self) -> tuple[str, ...]:
+        """The phrases that stop the agent at once, each in one spelling."""
+        return tuple(self._interrupt.values())
+
+    def add(
+        self,
+        *,
+        ignore: Iterable[str] = (),
+        interrupt: Iterable[str] = (),
+        variants: Mapping[str, Iterable[str]] = {},
+    ) -> Lexicon:
+        """Return a lexicon with more phrases; one that is on the other list moves.
+
+        Args:
+            ignore: Phrases for the ignore list.
+            interrupt: Phrases for the interrupt list.
+            variants: Canonical phrase to more spellings of it.
+
+        Raises:
+            LexiconError: A phrase has no word in it, or is given for both lists.
+        """
+        changed = self._copy()
+        changed._add_variants(variants)
+        changed._put(ignore, interrupt)
+        return changed
+
+    def remove(self, *, ignore: Iterable[str] = (), interrupt: Iterable[str] = ()) -> Lexicon:
+        """Return a lexicon without some phrases, in whatever spelling they are given.
+
+        Raises:
+            LexiconError: A phrase is not on the list it should be taken off.
+        """
+        changed = self._copy()
+        for name, gone, phrases in (
+            ("ignore", ignore, changed._ignore),
+            ("interrupt", interrupt, changed._interrupt),
+        ):
+            for phrase in check_phrases(gone, where=f"remove {name}"):
+                found = [phrases.pop(tokens, None) for tokens in self._readings(phrase)]
+                if not any(found):
+                    raise LexiconError(f"cannot remove {phrase!r}: it is not on the {name} list")
+        return changed
+
+    def replace(
+        self, *, ignore: Iterable[str] | None = None, interrupt: Iterable[str] | None = None
+    ) -> Lexicon:
+        """Return a lexicon with a whole list replaced; None keeps a list, an empty list clears it.
+
+        Raises:
+            LexiconError: A phrase has no word in it, or is given for both lists.
+        """
+        changed = self._copy()
+        if ignore is not None:
+            changed._ignore.clear()
+        if interrupt is not None:
+            changed._interrupt.clear()
+        changed._put(() if ignore is None else ignore, () if interrupt is None else interrupt)
+        return changed
+
+    def match(self, text: str, *, final: bool = True) -> LexiconMatch:
+        """Find the phrases in a text: from left to right, the longest of both lists at each place.
+
+        So "no problem" hides the "no" in it. Words match whole: "sto" is not "stop", "yeah b" is not only
+        "yeah".
+
+        Args:
+            text: A transcript, in any case and punctuation; may be empty.
+            final: False when the last word may still grow (interim text). A last word that is a whole phrase
+                counts all the same, but an interrupt phrase that may be growing into an ignore phrase
+                ("no prob") is not yet reported.
+        """
+        tokens = tokenize(text)
+        if is_stretched(text):
+            tokens = tuple(unstretched(token, self._known_words) for token in tokens)
+        partial = not final and ends_within_word(text)
+        canonical: list[str] = []
+        covered = True
+        interrupt: str | None = None
+        interrupt_index: int | None = None
+        position = 0
+        first_words = self._first_words
+        while position < len(tokens):
+            if tokens[position] not in first_words:
+                covered = False
+                canonical.append(tokens[position])
+                position += 1
+                continue
+            found, end = self._longest(tokens, position, partial)
+            if found is None:
+                covered = False
+                respelled = self._main_spellings.at(tokens, position)
+                end, target = respelled[0] if respelled else (position + 1, (tokens[position],))
+                canonical.extend(target)
+            else:
+                if found.is_interrupt:
+                    covered = False
+                    if interrupt is None:
+                        interrupt, interrupt_index = found.phrase, len(canonical)
+                canonical.extend(found.tokens)
+            position = end
+        return LexiconMatch(
+            interrupt=interrupt,
+            ignore_only=covered and position > 0,
+            tokens=tuple(canonical),
+            interrupt_index=interrupt_index,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Lexicon(languages={list(self._languages)}, {len(self._ignore)} ignore phrases, "
+            f"{len(self._interrupt)} interrupt phrases)"
+        )
+
+    def _longest(self, tokens: tuple[str, ...], start: int, partial: bool) -> tuple[PhraseTrie | None, int]:
+        """Return the longest phrase that begins at `start`, and the position after it."""
+        paths = self._paths(tokens, start)
+        best: PhraseTrie | None = None
+        end = start
+        for position, node in paths:
+            if position > end and node.phrase is not None:
+                best, end = node, position
+        last = len(tokens) - 1
+        if partial and best is not None and best.is_interrupt and end == last:
+            for position, node in paths:
+                if position == last and node.leads_to_ignore(tokens[last]):
+                    return None, start
+        return best, end
+
+    def _paths(self, tokens: tuple[str, ...], start: int) -> list[tuple[int, PhraseTrie]]:
+        """Return every place in the tree of phrases that the tokens from `start` on can be read to."""
+        paths = [(start, self._trie)]
+        count = len(tokens)
+        respelled = self._spellings.first_words()
+        for position, node in paths:
+            edges = node.edges
+            if position == count or not edges:
+                continue
+            token = tokens[position]
+            if token in edges:
+                paths.append((position + 1, edges[token]))
+            if token in respelled:
+                for end, target in self._spellings.at(tokens, position):
+                    spelled = node.walk(target)
+                    if spelled is not None:
+                        paths.append((end, spelled))
+        return paths
+
+    def _readings(self, phrase: str) -> set[tuple[str, ...]]:
+        """Return the canonical tokens of every listed phrase that this one is a spelling of."""
+        tokens = tokenize(phrase)
+        return {
+            node.tokens
+            for position, node in self._paths(tokens, 0)
+            if position == len(tokens) and node.phrase is not None
+        }
+
+    @cached_property
+    def _trie(self) -> PhraseTrie:
+        root = PhraseTrie()
+        for tokens, phrase in self._ignore.items():
+            root.put(tokens, phrase, is_interrupt=False)
+        for tokens, phrase in self._interrupt.items():
+            root.put(tokens, phrase, is_interrupt=True)
+        return root
+
+    @cached_property
+    def _first_words(self) -> frozenset[str]:
+        """The words that a phrase or a spelling can begin with; no others need a look."""
+        return frozenset(self._trie.edges.keys() | self._spellings.first_words())
+
+    @cached_property
+    def _known_words(self) -> frozenset[str]:
+        phrases = (
+            token for phrases in (self._ignore, self._interrupt) for tokens in phrases for token in tokens
+        )
+        return frozenset(self._spellings.words().union(phrases))
+
+    def _copy(self) -> Lexicon:
+        copied = Lexicon.__new__(Lexicon)
+        copied._languages = self._languages
+        copied._spellings = self._spellings.copy()
+        copied._main_spellings = self._main_spellings.copy()
+        copied._ignore = dict(self._ignore)
+        copied._interrupt = dict(self._interrupt)
+        return copied
+
+    def _add_variants(self, variants: Mapping[str, Iterable[str]]) -> None:
+        checked = check_variants(variants, where="variants")
+        self._spellings.add(checked)
+        self._main_spellings.add(checked)
+
+    def _put(self, ignore: Iterable[str], interrupt: Iterable[str]) -> None:
+        """Put phrases on the lists of a lexicon that has not been used yet."""
+        checked_ignore = check_phrases(ignore, where="ignore")
+        checked_interrupt = check_phrases(interrupt, where="interrupt")
+        for phrase in (*checked_ignore, *checked_interrupt):
+            self._spellings.add_phrase(phrase)
+            self._main_spellings.add_phrase(phrase)
+        both = {self._main_spellings.canonical(phrase) for phrase in checked_ignore}
+        for phrase in checked_interrupt:
+            if self._main_spellings.canonical(phrase) in both:
+                raise LexiconError(f"{phrase!r} is given both to ignore and to interrupt on; keep one")
+        before = self._copy()
+        for phrases, target, other in (
+            (checked_ignore, self._ignore, self._interrupt),
+            (checked_interrupt, self._interrupt, self._ignore),
+        ):
+            for phrase in phrases:
+                for tokens in before._readings(phrase):
+                    other.pop(tokens, None)
+                target.setdefault(self._main_spellings.canonical(phrase), phrase)
+
+    def _take_in(self, other: Lexicon) -> None:
+        """Add another language's phrases where this lexicon does not have them on either list."""
+        if not (self._ignore or self._interrupt):
+            self._main_spellings.merge(other._spellings)
+        self._spellings.merge(other._spellings)
+        taken = self._ignore.keys() | self._interrupt.keys()
+        self._ignore.update({tokens: text for tokens, text in other._ignore.items() if tokens not in taken})
+        self._interrupt.update(
+            {tokens: text for tokens, text in other._interrupt.items() if tokens not in taken}
+        )
+
+    def _changed_by(self, file: PhraseFile, *, source: Path, lists: bool = True) -> Lexicon:
+        try:
+            changed = self.add(variants=file.variants)
+            if lists:
+                changed = changed.replace(ignore=file.ignore, interrupt=file.interrupt)
+            changed = changed.remove(ignore=file.remove_ignore, interrupt=file.remove_interrupt)
+            return changed.add(ignore=file.add_ignore, interrupt=file.add_interrupt)
+        except LexiconError as error:
+            raise LexiconError(f"{source}: {error}") from error

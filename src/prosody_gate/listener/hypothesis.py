@@ -1,0 +1,36 @@
+"""What the listener believes was said so far, word by word, on the stream's own clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One word of a hypothesis."""
+
+    text: str
+    """The word as the dictionary spells it, lower case."""
+
+    start: float
+    """Stream time at which the word begins, in seconds."""
+
+    end: float
+    """Stream time at which the word ends, in seconds; the last word's end moves while it is being spoken."""
+
+    since: float
+    """Stream time since which this word has stood, unchanged, at this place of the text, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """The newest text of one overlap."""
+
+    text: str
+    """The words joined by single spaces, lower case; empty when speech was taken back or none was heard."""
+
+    time: float
+    """Stream time of the last sample that was heard for it, in seconds."""
+
+    words: tuple[HeardWord, ...]
+    """The words in order, silence and noise left out."""

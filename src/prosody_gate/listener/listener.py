@@ -1,0 +1,64 @@
+"""What the gate asks of an on-device recogniser."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from prosody_gate.listener.hypothesis import Hypothesis
+
+
+class Listener(Protocol):
+    """A recogniser that listens to one overlap at a time and says what it has heard so far.
+
+    One call has one listener. For each overlap: `start`, then `push` for every frame, then `finish`.
+    What helps the next overlap (the speaker's mean spectrum, say) may be carried over by `finish`.
+    """
+
+    def start(self, pre_roll: npt.NDArray[np.float32], *, onset: float) -> None:
+        """Begin an overlap; one still open is finished first.
+
+        Args:
+            pre_roll: Samples from a little before the onset up to the first frame that will be pushed,
+                float32 mono in [-1, 1] at 16 kHz; may be empty.
+            onset: Stream time of the first speech frame, in seconds.
+
+        Raises:
+            ModelError: The recogniser failed.
+        """
+        ...
+
+    def push(self, frame: npt.NDArray[np.float32], *, time: float) -> Hypothesis | None:
+        """Hear one frame.
+
+        Args:
+            frame: 512 samples that follow what was heard last, float32 mono in [-1, 1] at 16 kHz.
+            time: Stream time of the frame's last sample, in seconds.
+
+        Returns:
+            The newest hypothesis when its text has changed since the last call, otherwise None.
+
+        Raises:
+            ModelError: No overlap is open, or the recogniser failed.
+        """
+        ...
+
+    def finish(self, *, time: float) -> Hypothesis | None:
+        """End the overlap.
+
+        Args:
+            time: Stream time of the last sample heard, in seconds.
+
+        Returns:
+            The settled text of the overlap, or None when nothing was heard or no overlap is open.
+
+        Raises:
+            ModelError: The recogniser failed.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Drop an open overlap and forget the call: back to the state of a new listener."""
+        ...

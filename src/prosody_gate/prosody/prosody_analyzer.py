@@ -1,0 +1,164 @@
+"""Streaming prosody of one channel, with bounded memory and with its costly part only where it is wanted."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio.constants import FRAME_DURATION, FRAME_SAMPLES
+from .mel_spectrum import HOP_SAMPLES, MelSpectrum
+from .noise_floor import NoiseFloor
+from .pitch_tracker import WINDOW_SAMPLES, PitchTracker
+from .prosody_frame import ProsodyFrame
+from .speaker_norm import SpeakerNorm
+
+HISTORY_FRAMES: Final = 12
+"""Frames kept for the look back at an onset (384 ms)."""
+
+CONTEXT_SAMPLES: Final = WINDOW_SAMPLES - FRAME_SAMPLES
+"""Samples before a frame that its pitch window reaches back to."""
+
+SLOPE_FRAMES: Final = 5
+VOICING_THRESHOLD: Final = 0.5
+VOICED_SNR_DB: Final = 3.0
+SILENCE_DBFS: Final = -100.0
+BLOCKS: Final = 4
+
+
+class ProsodyAnalyzer:
+    """Measures frames of the analysis stream.
+
+    `push` does what every frame needs (level, noise floor) and remembers the last frames; `measure` and
+    `look_back` do the rest (pitch, spectrum) for the frames of an overlap, so that an idle gate stays cheap.
+
+    Args:
+        noise_floor: The room to start from; None learns it.
+        speaker_norm: The user to start from; None learns it.
+    """
+
+    def __init__(
+        self, *, noise_floor: NoiseFloor | None = None, speaker_norm: SpeakerNorm | None = None
+    ) -> None:
+        self.noise_floor = noise_floor or NoiseFloor()
+        self.speaker_norm = speaker_norm or SpeakerNorm()
+        self._mel = MelSpectrum()
+        self._pitch = PitchTracker()
+        self._audio = np.zeros((HISTORY_FRAMES + 1) * FRAME_SAMPLES, np.float32)
+        self._levels: deque[tuple[float, float, float]] = deque(maxlen=HISTORY_FRAMES)
+        self._semitones: deque[float] = deque(maxlen=SLOPE_FRAMES)
+        self._frames = 0
+
+    def reset(self) -> None:
+        """Forget the stream, the room and the user."""
+        self.noise_floor.reset()
+        self.speaker_norm.reset()
+        self._audio[:] = 0.0
+        self._levels.clear()
+        self._semitones.clear()
+        self._frames = 0
+
+    def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> float:
+        """Take the next frame and give its level.
+
+        Args:
+            frame: [512] float32 in [-1, 1].
+            speech_probability: The VAD's, 0 to 1.
+
+        Returns:
+            The frame's level in dBFS.
+        """
+        audio = self._audio
+        audio[:-FRAME_SAMPLES] = audio[FRAME_SAMPLES:]
+        audio[-FRAME_SAMPLES:] = frame
+        power = float(frame @ frame) / FRAME_SAMPLES
+        level = 10.0 * math.log10(power) if power > 1e-10 else SILENCE_DBFS
+        floor = self.noise_floor.update(level, speech_probability)
+        self._levels.append((level, floor, speech_probability))
+        self._frames += 1
+        return level
+
+    @property
+    def level_dbfs(self) -> float:
+        """Level of the newest frame, in dBFS."""
+        return self._levels[-1][0] if self._levels else SILENCE_DBFS
+
+    def pitch_hz(self) -> float:
+        """F0 of the newest frame in Hz; NaN when it is unvoiced."""
+        pitch = self._pitch.track(self._audio[-WINDOW_SAMPLES:])
+        return pitch.hz if pitch.strength >= VOICING_THRESHOLD else math.nan
+
+    def learn(self) -> None:
+        """Take the newest frame into the user's norms: it is surely the user's own turn."""
+        level, floor, _ = self._levels[-1]
+        if level < floor + 2.0 * VOICED_SNR_DB:
+            return
+        pitch = self._pitch.track(self._audio[-WINDOW_SAMPLES:])
+        if pitch.strength >= VOICING_THRESHOLD:
+            self.speaker_norm.learn(level, pitch.hz)
+
+    def measure(self) -> ProsodyFrame:
+        """All measurements of the newest frame."""
+        return self._measure(0)
+
+    def look_back(self, frames: int) -> list[ProsodyFrame]:
+        """All measurements of the last `frames` frames, oldest first, fewer where the stream or the history is shorter."""
+        self._semitones.clear()
+        count = min(frames, len(self._levels))
+        return [self._measure(age) for age in range(count - 1, -1, -1)]
+
+    def recent_audio(self, frames: int) -> npt.NDArray[np.float32]:
+        """The samples of the last `frames` frames (at most the history), [frames * 512] float32."""
+        return self._audio[-min(frames, HISTORY_FRAMES) * FRAME_SAMPLES :].copy()
+
+    def _measure(self, age: int) -> ProsodyFrame:
+        level, floor, probability = self._levels[-1 - age]
+        end = len(self._audio) - age * FRAME_SAMPLES
+        audio = self._audio[:end]
+        pitch = self._pitch.track(audio[-WINDOW_SAMPLES:])
+        voiced = pitch.strength >= VOICING_THRESHOLD and level > floor + VOICED_SNR_DB
+        semitones = self.speaker_norm.semitones(pitch.hz) if voiced else math.nan
+        self._semitones.append(12.0 * math.log2(pitch.hz) if voiced else math.nan)
+        log_mel = self._mel.compute(audio[-FRAME_SAMPLES - HOP_SAMPLES :])
+        flatness, centroid = self._shape(log_mel[1])
+        return ProsodyFrame(
+            time=(self._frames - age) * FRAME_DURATION,
+            speech_probability=probability,
+            level_dbfs=level,
+            noise_floor_dbfs=floor,
+            pitch_hz=pitch.hz if voiced else math.nan,
+            pitch_semitones=semitones,
+            pitch_slope=self._slope(),
+            voicing=pitch.strength,
+            voiced=voiced,
+            relative_level_db=self.speaker_norm.relative_level_db(level),
+            onset_sharpness=self._sharpness(audio),
+            spectral_flatness=flatness,
+            spectral_centroid_hz=centroid,
+            log_mel=log_mel,
+        )
+
+    def _slope(self) -> float:
+        """Least-squares slope of the voiced semitones in the last frames."""
+        points = [(index, value) for index, value in enumerate(self._semitones) if not math.isnan(value)]
+        if len(points) < 3:
+            return math.nan
+        middle = sum(index for index, _ in points) / len(points)
+        spread = sum((index - middle) ** 2 for index, _ in points)
+        return sum((index - middle) * value for index, value in points) / spread / FRAME_DURATION
+
+    def _shape(self, log_mel: npt.NDArray[np.float32]) -> tuple[float, float]:
+        power = np.power(10.0, log_mel * 0.1)
+        total = float(power.sum())
+        flatness = 10.0 ** (float(log_mel.mean()) * 0.1) * len(power) / total
+        return min(flatness, 1.0), float(power @ self._mel.centres_hz) / total
+
+    def _sharpness(self, audio: npt.NDArray[np.float32]) -> float:
+        """Largest rise between the frame's 8 ms blocks and the block before it, in dB."""
+        size = FRAME_SAMPLES // BLOCKS
+        blocks = audio[-FRAME_SAMPLES - size :].reshape(BLOCKS + 1, size)
+        power = np.einsum("ij,ij->i", blocks, blocks) / size + 1e-10
+        return float(10.0 * np.log10(power[1:] / power[:-1]).max())

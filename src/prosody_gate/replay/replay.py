@@ -1,0 +1,188 @@
+"""Drives a gate over a recording, faster than real time, through the very code that runs live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import FRAME_DURATION, AudioFile, Framer, Resampler
+from ..gate import Gate, GateEvent, GateEventKind, Transcript
+from ..vad import SpeechDetector, create_detector
+from .agent_speech import Span, check_spans, spans_of_channel
+
+ALWAYS: Final = Span(0.0, float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class TracePoint:
+    """What the gate saw at one frame, for a picture."""
+
+    time: float
+    """End of the frame, in seconds."""
+    speech_probability: float
+    """The VAD's, 0 to 1."""
+    level_dbfs: float
+    """Level of the frame, in dBFS."""
+    noise_floor_dbfs: float
+    """Noise floor, in dBFS."""
+    pitch_hz: float
+    """F0 in Hz; NaN where unvoiced or not measured."""
+    probability: float
+    """P(interruption) of what is held; NaN while nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What a gate did with one recording."""
+
+    events: tuple[GateEvent, ...]
+    """All events in order of time."""
+    duration: float
+    """Length of the recording, in seconds."""
+    agent: tuple[Span, ...]
+    """When the agent spoke."""
+    transcripts: tuple[Transcript, ...] = ()
+    """What was fed in as speech-to-text."""
+    trace: tuple[TracePoint, ...] = ()
+    """One point a frame, where asked for."""
+
+    @property
+    def decisions(self) -> tuple[GateEvent, ...]:
+        """The events without the holds: one an overlap, in order of onset."""
+        decided = (event for event in self.events if event.kind is not GateEventKind.HOLD)
+        return tuple(sorted(decided, key=lambda event: (event.onset, event.overlap)))
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Collects what a replay gives back."""
+
+    trace_wanted: bool
+    events: list[GateEvent] = field(default_factory=list)
+    trace: list[TracePoint] = field(default_factory=list)
+
+
+def replay(
+    recording: AudioFile | Path | str,
+    gate: Gate,
+    *,
+    user_channel: int | None = None,
+    agent: Literal["always", "never"] | Sequence[Sequence[float]] = "always",
+    agent_channel: int | None = None,
+    transcripts: Iterable[Transcript] = (),
+    detector: SpeechDetector | None = None,
+    trace: bool = False,
+    block_seconds: float = 1.0,
+    progress: Callable[[float], None] | None = None,
+) -> ReplayResult:
+    """Run a gate over a recording.
+
+    Args:
+        recording: A file of any format that libsndfile reads, 8 to 48 kHz.
+        gate: A fresh gate.
+        user_channel: The user's channel, from 0; None mixes all channels.
+        agent: When the agent speaks: always, never, or spans `(start, end)` in seconds. Not used with
+            `agent_channel`.
+        agent_channel: The agent's own channel: it speaks where this carries speech.
+        transcripts: Recorded speech-to-text, fed in at its arrival times.
+        detector: VAD for both channels, reset before use; Silero when None.
+        trace: Whether to keep a point for every frame.
+        block_seconds: How much is read and fed at a time; makes no difference to the result.
+        progress: Called with the seconds of audio done so far, of `duration` (twice it with `agent_channel`).
+
+    Raises:
+        AudioError: The recording, a channel or the spans cannot be used.
+    """
+    opened = recording if isinstance(recording, AudioFile) else AudioFile(recording)
+    detector = detector or create_detector("silero")
+    done = 0.0
+
+    def frames_of(channel: int | None) -> Iterator[npt.NDArray[np.float32]]:
+        nonlocal done
+        for frame in read_frames(opened, channel, block_seconds=block_seconds):
+            yield frame
+            done += FRAME_DURATION
+            if progress is not None:
+                progress(done)
+
+    try:
+        if agent_channel is not None:
+            detector.reset()
+            spans = spans_of_channel(frames_of(agent_channel), detector)
+        elif agent == "always":
+            spans = (ALWAYS,)
+        elif agent == "never":
+            spans = ()
+        else:
+            spans = check_spans(agent)
+        detector.reset()
+        ordered = tuple(sorted(transcripts, key=lambda transcript: transcript.at))
+        recorder = _drive(gate, frames_of(user_channel), detector, spans, ordered, trace)
+        duration = opened.duration
+    finally:
+        if opened is not recording:
+            opened.close()
+    clipped = tuple(Span(span.start, min(span.end, duration)) for span in spans if span.start < duration)
+    return ReplayResult(tuple(recorder.events), duration, clipped, ordered, tuple(recorder.trace))
+
+
+def read_frames(
+    recording: AudioFile, channel: int | None, *, block_seconds: float = 1.0
+) -> Iterator[npt.NDArray[np.float32]]:
+    """The analysis frames of one channel of a recording, [512] float32 at 16 kHz, the last one padded with zeros."""
+    resampler, framer = Resampler(recording.sample_rate), Framer()
+    for block in recording.blocks(channel, seconds=block_seconds):
+        yield from framer.push(resampler.push(block))
+    yield from framer.push(resampler.flush())
+    last = framer.flush()
+    if last is not None:
+        yield last
+
+
+def _drive(
+    gate: Gate,
+    frames: Iterable[npt.NDArray[np.float32]],
+    detector: SpeechDetector,
+    spans: Sequence[Span],
+    transcripts: Sequence[Transcript],
+    trace_wanted: bool,
+) -> _Recorder:
+    recorder = _Recorder(trace_wanted)
+    changes = sorted(
+        [(span.start, True) for span in spans] + [(span.end, False) for span in spans],
+    )
+    next_change = next_transcript = 0
+    for index, frame in enumerate(frames, start=1):
+        end = index * FRAME_DURATION
+        # What happened before this frame's end is told before the frame, as it would be in a call.
+        while next_change < len(changes) and changes[next_change][0] < end:
+            time, starts = changes[next_change]
+            recorder.events += gate.agent_started(time) if starts else gate.agent_stopped(time)
+            next_change += 1
+        while next_transcript < len(transcripts) and transcripts[next_transcript].at < end:
+            recorder.events += gate.hear(transcripts[next_transcript])
+            next_transcript += 1
+        speech_probability = detector.frame_probability(frame)
+        recorder.events += gate.push(frame, speech_probability)
+        if trace_wanted:
+            recorder.trace.append(_trace_point(gate, end, speech_probability))
+    recorder.events += gate.close()
+    return recorder
+
+
+def _trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:
+    analyzer, held = gate.analyzer, gate.probability
+    pitch = analyzer.pitch_hz() if speech_probability >= gate.options.deactivation_threshold else float("nan")
+    return TracePoint(
+        time=time,
+        speech_probability=speech_probability,
+        level_dbfs=analyzer.level_dbfs,
+        noise_floor_dbfs=analyzer.noise_floor.dbfs,
+        pitch_hz=pitch,
+        probability=float("nan") if held is None else held,
+    )
