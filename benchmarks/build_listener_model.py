@@ -35,9 +35,9 @@ OPENING_WORDS = 8
 VOCABULARY = 2000
 """Words taken from the corpora, most frequent first, beside those of the phrases."""
 
-PHRASE_WEIGHT = 150
-"""How many utterances a one-word phrase is worth; one of n words counts for n squared times less, being likelier
-to be told from others by its sound."""
+PHRASE_WEIGHT = 300
+"""How many utterances a one-word phrase is worth; one of n words counts for n squared times less, since
+a longer phrase is easier to tell by its sound."""
 
 AGENT_WORDS = (
     "alexa", "computer", "jarvis", "assistant", "robot", "agent", "operator", "repeat", "louder", "slower",
@@ -127,7 +127,9 @@ def choose_vocabulary(
     required = {word for phrase in phrases for word in phrase}
     missing = sorted(required - known.keys())
     if missing:
-        sys.exit(f"no pronunciation for {', '.join(missing)}: add each to PRONUNCIATIONS in {Path(__file__).name}")
+        sys.exit(
+            f"no pronunciation for {', '.join(missing)}: add each to PRONUNCIATIONS in {Path(__file__).name}"
+        )
     return required | set(ranked[:size])
 
 
@@ -158,12 +160,17 @@ def build(
         dictionary: Pronunciations by word.
         out: Folder to write to; made when missing.
         vocabulary_size: Words kept beside those of the phrases.
-        phrase_weight: How many utterances a phrase of one word counts as; one of n words counts n squared times less.
+        phrase_weight: How many utterances a phrase of one word counts as; n words: n squared times less.
     """
     vocabulary = choose_vocabulary(overlaps + utterances, phrases, dictionary, vocabulary_size)
     counted = [(sentence, 2) for sentence in overlaps] + [(sentence, 1) for sentence in utterances]
     counted += [(phrase, max(1, phrase_weight // len(phrase) ** 2)) for phrase in phrases]
-    lines = [" ".join(kept) for sentence, times in counted if (kept := cut(sentence, vocabulary)) for _ in range(times)]
+    lines = [
+        " ".join(kept)
+        for sentence, times in counted
+        if (kept := cut(sentence, vocabulary))
+        for _ in range(times)
+    ]
     model = ArpaBoLM(text="\n".join(lines), add_start=True)
     model.grams_3.clear()
     model.compute()
@@ -183,7 +190,9 @@ def build(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with text/ and overlaps/")
     parser.add_argument("--phrases", type=Path, default=PACKAGE / "lexicon" / "phrases" / "en.toml")
     parser.add_argument("--out", type=Path, default=PACKAGE / "listener" / "model")

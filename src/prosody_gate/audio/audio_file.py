@@ -48,7 +48,7 @@ class AudioFile:
                 tells, or its rate is not between 8 and 48 kHz.
         """
         self._path = Path(path)
-        if not self._path.exists():
+        if not os.path.exists(self._path):  # unlike Path.exists, False for a name that cannot be
             raise AudioError(f"{self._path}: no such file; expected a recording")
         if self._path.is_dir():
             raise AudioError(f"{self._path}: is a folder; expected a recording")

@@ -1,1 +1,5 @@
+"""The command line: `prosody-gate`."""
 
+from .app import app, main
+
+__all__ = ["app", "main"]

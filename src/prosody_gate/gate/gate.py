@@ -338,6 +338,8 @@ class Gate:
 
     def _confirm(self, overlap: Overlap, reason: str) -> list[GateEvent]:
         events = [self._decide(overlap, GateEventKind.CONFIRM, reason)]
+        if self._held is not None:
+            events.append(self._decide(self._held, GateEventKind.CONFIRM, "continued"))
         following = overlap
         for other in reversed(self._pending):
             joined = following.onset - other.speech_end <= self._options.utterance_gap
@@ -355,8 +357,12 @@ class Gate:
         return [
             self._decide(overlap, GateEventKind.CANCEL, self._cancel_reason(overlap))
             for overlap in tuple(self._pending)
-            if self._now >= overlap.speech_end + patience
+            if self._now >= overlap.speech_end + patience and not self._runs_on(overlap)
         ]
+
+    def _runs_on(self, overlap: Overlap) -> bool:
+        """Whether the speech held now continues an overlap's utterance: they are decided together."""
+        return self._held is not None and self._held.onset - overlap.speech_end <= self._options.utterance_gap
 
     def _agent_stopped(self, time: float) -> list[GateEvent]:
         events = []

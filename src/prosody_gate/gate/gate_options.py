@@ -33,7 +33,7 @@ class GateOptions(BaseModel):
         OptionError: From `GateOptions.create`, when a field is unknown, of the wrong type or out of range.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     sensitivity: float = _option(
         0.5,

@@ -21,6 +21,10 @@ class HeardWord:
     since: float
     """Stream time since which this word has stood, unchanged, at this place of the text, in seconds."""
 
+    score: float
+    """How well the word fits the sound: acoustic log-likelihood per 10 ms against the best sound considered,
+    in nats; at most 0, about -3 for words that are right."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:

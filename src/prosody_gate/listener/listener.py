@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from prosody_gate.listener.hypothesis import Hypothesis
+from .hypothesis import Hypothesis
 
 
 class Listener(Protocol):

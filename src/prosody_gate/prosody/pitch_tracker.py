@@ -21,7 +21,7 @@ LAG_SAMPLES: Final = 1024
 LAG_RATE: Final = SAMPLE_RATE * LAG_SAMPLES / TRANSFORM_SAMPLES
 """Rate of the lags, in Hz (8 kHz)."""
 
-OCTAVE_COST: Final = 0.02
+OCTAVE_COST: Final = 0.05
 """Taken off a candidate per octave below the highest F0, against sub-harmonics (Boersma 1993, eq. 26)."""
 
 SILENCE_POWER: Final = 1e-9
@@ -62,7 +62,7 @@ class PitchTracker:
         # One lag more on either side, so that every lag in range has two neighbours.
         lags = np.arange(self._first - 1, self._last + 2)
         self._scale = (window_correlation[0] / window_correlation[lags]).astype(np.float32)
-        self._cost = (OCTAVE_COST * np.log2(np.maximum(lags * highest_hz / LAG_RATE, 1.0))).astype(np.float32)
+        self._cost = (OCTAVE_COST * np.log2(lags[1:-1] * highest_hz / LAG_RATE)).astype(np.float32)
 
     def _correlate(self, windowed: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         spectrum = np.fft.rfft(windowed, TRANSFORM_SAMPLES)[: KEPT_BINS + 1]
@@ -81,15 +81,14 @@ class PitchTracker:
         if power <= 0.0:
             return UNVOICED
         strengths = correlation[self._first - 1 : self._last + 2] * self._scale / power
-        scores = strengths - self._cost
-        inner = scores[1:-1]
-        peaks = np.flatnonzero((inner > scores[:-2]) & (inner >= scores[2:]))
+        before, middle, after = strengths[:-2], strengths[1:-1], strengths[2:]
+        peaks = np.flatnonzero((middle > before) & (middle >= after))
         if not len(peaks):
             return UNVOICED
-        best = int(peaks[np.argmax(inner[peaks])]) + 1
-        before, peak, after = (float(value) for value in strengths[best - 1 : best + 2])
-        curvature = before - 2.0 * peak + after
-        shift = 0.5 * (before - after) / curvature if curvature < 0.0 else 0.0
-        shift = min(max(shift, -1.0), 1.0)
-        strength = min(max(peak - 0.25 * (before - after) * shift, 0.0), 1.0)
-        return Pitch(LAG_RATE / (self._first - 1 + best + shift), strength)
+        # Parabolas through the peaks: between two lags a high voice would lose to its own sub-harmonic.
+        rise = 0.5 * (before[peaks] - after[peaks])
+        shift = rise / (before[peaks] - 2.0 * middle[peaks] + after[peaks])
+        heights = middle[peaks] - 0.5 * rise * shift
+        best = int(np.argmax(heights - self._cost[peaks]))
+        strength = min(max(float(heights[best]), 0.0), 1.0)
+        return Pitch(LAG_RATE / float(self._first + peaks[best] + shift[best]), strength)

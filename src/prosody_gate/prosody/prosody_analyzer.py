@@ -88,8 +88,10 @@ class ProsodyAnalyzer:
 
     def pitch_hz(self) -> float:
         """F0 of the newest frame in Hz; NaN when it is unvoiced."""
+        level, floor, _ = self._levels[-1]
         pitch = self._pitch.track(self._audio[-WINDOW_SAMPLES:])
-        return pitch.hz if pitch.strength >= VOICING_THRESHOLD else math.nan
+        voiced = pitch.strength >= VOICING_THRESHOLD and level > floor + VOICED_SNR_DB
+        return pitch.hz if voiced else math.nan
 
     def learn(self) -> None:
         """Take the newest frame into the user's norms: it is surely the user's own turn."""

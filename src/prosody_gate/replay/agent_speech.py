@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,6 +15,9 @@ from ..vad import SpeechChange, SpeechDetector, SpeechSegmenter
 
 PAUSE: Final = 0.8
 """Silence (s) within which an agent is between two sentences, not at its end."""
+
+LONGEST: Final = 1e7
+"""Seconds beyond which a number is no time in a recording (a third of a year)."""
 
 
 class Span(NamedTuple):
@@ -56,7 +58,7 @@ def read_spans(path: Path | str) -> tuple[Span, ...]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror}); {expected}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AudioError(f"{path}: not JSON ({error}); {expected}") from None
     if not isinstance(content, list):
         raise AudioError(f"{path}: {expected}, got {type(content).__name__}")
@@ -75,7 +77,7 @@ def check_spans(entries: Iterable[object], *, source: str = "agent") -> tuple[Sp
             not isinstance(entry, (list, tuple))
             or len(entry) != 2
             or not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in entry)
-            or not all(math.isfinite(value) for value in entry)
+            or not all(-LONGEST < value < LONGEST for value in entry)
         ):
             raise AudioError(f"{source}: entry {index} is {entry!r}; expected [start, end] in seconds")
         start, end = float(entry[0]), float(entry[1])

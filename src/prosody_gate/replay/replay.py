@@ -10,12 +10,16 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import FRAME_DURATION, AudioFile, Framer, Resampler
-from ..gate import Gate, GateEvent, GateEventKind, Transcript
+from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, Framer, Resampler
+from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
 from ..vad import SpeechDetector, create_detector
 from .agent_speech import Span, check_spans, spans_of_channel
 
-ALWAYS: Final = Span(0.0, float("inf"))
+ALWAYS: Final = Span(float("-inf"), float("inf"))
+"""An agent that spoke before the recording began and speaks after it ends."""
+
+RUN_OUT: Final = 5.0
+"""Silence (s) that a recording is followed by at most, so that what it ends in is decided as it would be in a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def replay(
     finally:
         if opened is not recording:
             opened.close()
-    clipped = tuple(Span(span.start, min(span.end, duration)) for span in spans if span.start < duration)
+    clipped = tuple(Span(max(span.start, 0.0), min(span.end, duration)) for span in spans if span.start < duration)
     return ReplayResult(tuple(recorder.events), duration, clipped, ordered, tuple(recorder.trace))
 
 
@@ -157,7 +161,7 @@ def _drive(
         [(span.start, True) for span in spans] + [(span.end, False) for span in spans],
     )
     next_change = next_transcript = 0
-    for index, frame in enumerate(frames, start=1):
+    for index, frame in enumerate(_running_out(frames, gate), start=1):
         end = index * FRAME_DURATION
         # What happened before this frame's end is told before the frame, as it would be in a call.
         while next_change < len(changes) and changes[next_change][0] < end:
@@ -173,6 +177,18 @@ def _drive(
             recorder.trace.append(_trace_point(gate, end, speech_probability))
     recorder.events += gate.close()
     return recorder
+
+
+def _running_out(
+    frames: Iterable[npt.NDArray[np.float32]], gate: Gate
+) -> Iterator[npt.NDArray[np.float32]]:
+    """The frames, and silence after them for as long as something is held, as a call would go on."""
+    yield from frames
+    silence = np.zeros(FRAME_SAMPLES, np.float32)
+    for _ in range(round(RUN_OUT / FRAME_DURATION)):
+        if gate.state not in (GateState.HOLDING, GateState.PENDING):
+            return
+        yield silence
 
 
 def _trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:

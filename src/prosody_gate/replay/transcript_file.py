@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import TranscriptError
 from ..gate import Transcript
+from .agent_speech import LONGEST
 
 FORM = '{"at": seconds, "text": "...", "final": true or false, "start": seconds, "end": seconds}'
 NUMBERS = ("at", "start", "end")
@@ -35,7 +36,7 @@ def read_transcripts(path: Path | str) -> tuple[Transcript, ...]:
 def _parse(line: str, *, where: str) -> Transcript:
     try:
         fields: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TranscriptError(f"{where}: not JSON; expected {FORM}") from None
     if not isinstance(fields, dict) or "at" not in fields or "text" not in fields:
         raise TranscriptError(f"{where}: expected {FORM}, at least with at and text")
@@ -49,7 +50,7 @@ def _parse(line: str, *, where: str) -> Transcript:
     for name in NUMBERS:
         value = fields.get(name)
         if name == "at" or value is not None:
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < LONGEST:
                 raise TranscriptError(f"{where}: {name} is {value!r}; expected seconds, 0 or more")
     try:
         return Transcript(**fields)

@@ -1,0 +1,128 @@
+"""What the gate costs, side by side with Silero's own inference in the same run.
+
+    python benchmarks/cpu.py ../shared/data/echo/nearend_singletalk_mic.flac
+
+One core, medians over one recording. Idle: the agent is silent. Overlap: the agent speaks throughout and nothing is
+ever decided, so that every frame of speech is a frame of an overlap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from prosody_gate.audio import FRAME_DURATION, AudioFile
+from prosody_gate.gate import Gate, GateOptions, GateState
+from prosody_gate.lexicon import Lexicon
+from prosody_gate.listener import PocketSphinxListener
+from prosody_gate.replay import read_frames
+from prosody_gate.vad import create_detector
+
+UNDECIDED = GateOptions(confirm_probability=0.999, sensitivity=0.0, prior=-5.0, max_hold=30.0)
+GATES = 40
+Frames = list[npt.NDArray[np.float32]]
+
+
+def detector_times(frames: Frames) -> tuple[list[float], list[float]]:
+    """Seconds and probability of Silero's inference, frame by frame."""
+    detector = create_detector("silero")
+    seconds, probabilities = [], []
+    for frame in frames:
+        start = time.perf_counter()
+        probabilities.append(detector.frame_probability(frame))
+        seconds.append(time.perf_counter() - start)
+    return seconds, probabilities
+
+
+def gate_times(frames: Frames, probabilities: list[float], gate: Gate) -> list[tuple[GateState, float]]:
+    """The gate's state after each frame and the seconds the frame took."""
+    taken = []
+    for frame, probability in zip(frames, probabilities, strict=True):
+        start = time.perf_counter()
+        gate.push(frame, probability)
+        taken.append((gate.state, time.perf_counter() - start))
+    if gate.failure is not None:
+        raise gate.failure
+    return taken
+
+
+def memory_per_gate(frames: Frames, lexicon: Lexicon, *, listener: bool) -> float:
+    """Resident MB that one more gate adds, after it has seen speech."""
+    process = psutil.Process()
+    gates = []
+
+    def add() -> None:
+        gate = Gate(UNDECIDED, lexicon=lexicon, listener=PocketSphinxListener() if listener else None)
+        gate.agent_started(0.0)
+        for frame in frames[:100]:
+            gate.push(frame, 1.0)
+        gates.append(gate)
+
+    add()
+    gc.collect()
+    before = process.memory_info().rss
+    for _ in range(GATES):
+        add()
+    gc.collect()
+    return (process.memory_info().rss - before) / GATES / 1e6
+
+
+def measure(path: Path) -> dict[str, object]:
+    """All figures for one recording."""
+    with AudioFile(path) as recording:
+        frames = list(read_frames(recording, 0))
+    lexicon = Lexicon.load()
+    silero, probabilities = detector_times(frames)
+    idle = [seconds for _, seconds in gate_times(frames, probabilities, Gate(UNDECIDED, lexicon=lexicon))]
+
+    def overlap_frames(listener: PocketSphinxListener | None) -> list[float]:
+        gate = Gate(UNDECIDED, lexicon=lexicon, listener=listener)
+        gate.agent_started(float("-inf"))
+        taken = gate_times(frames, probabilities, gate)
+        return [seconds for state, seconds in taken if state is GateState.HOLDING]
+
+    overlap, with_listener = overlap_frames(None), overlap_frames(PocketSphinxListener())
+    base = float(np.median(silero))
+    listening = (sum(with_listener) - sum(overlap)) / (len(overlap) * FRAME_DURATION)
+    return {
+        "recording": path.name,
+        "seconds": round(len(frames) * FRAME_DURATION, 1),
+        "overlap_frames": len(overlap),
+        "silero_ms": round(base * 1e3, 4),
+        "idle_ms": round(float(np.median(idle)) * 1e3, 4),
+        "idle_ratio": round(float(np.median(idle)) / base, 3),
+        "overlap_ms": round(float(np.median(overlap)) * 1e3, 4),
+        "overlap_ratio": round(float(np.median(overlap)) / base, 3),
+        "listener_share_of_real_time": round(listening, 4),
+        "memory_mb_per_gate": round(memory_per_gate(frames, lexicon, listener=False), 2),
+        "memory_mb_per_gate_with_listener": round(memory_per_gate(frames, lexicon, listener=True), 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recording", type=Path, help="a recording of speech; the first channel is used")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    figures = measure(arguments.recording)
+    if arguments.json:
+        print(json.dumps(figures))
+        return
+    print(f"{platform.machine()}, Python {platform.python_version()}, one core")
+    for name, value in figures.items():
+        print(f"{name:36} {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Fits the evidence weights from the shared data and writes the package's weight files.
+
+    python benchmarks/fit_evidence.py --data ../shared/data
+
+Needs, beyond the package: torch and scikit-learn (`pip install torch scikit-learn`), and espeak-ng for the synthetic
+voices. About half an hour on two cores; scenes are kept in benchmarks/cache. Word and time weights come from the
+labelled overlaps of the AMI meetings, the voice network and the listener's weights from the recorded clips. The set
+`cough` is for evaluation only and never trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import soundfile
+from fitting.listener_states import ListenerState, fit_listener, listener_states
+from fitting.overlap_corpus import fold_of, read_overlaps
+from fitting.phrases import backchannel_phrases, interruption_phrases
+from fitting.synthetic_sounds import cough, spoken_phrases, thump
+from fitting.voice_network import train_voice_network
+from fitting.voice_scenes import Clip, Scene, SceneMaker
+from fitting.words_and_time import fit_words_and_time
+
+from prosody_gate.evidence import EvidenceWeights
+from prosody_gate.evidence.weights import DATA_FOLDER, NETWORK_FILE, TABLE_FILE
+from prosody_gate.lexicon import Lexicon
+
+HERE = Path(__file__).resolve().parent
+FOLDS = 5
+VARIATIONS = 3
+ESPEAK_PHRASES = 4000
+COUGH_LIKE, THUMPS = 1600, 600
+NOISE_SETS = ("room_noise", "background")
+EVALUATION_ONLY = "cough"
+LISTENER_SET_WEIGHT = {"read_affirmative": 1.0, "command_word": 1.0, "content_word": 1.5, "called_name": 1.5}
+
+Network = dict[str, npt.NDArray[np.float32]]
+
+
+def read_clips(data: Path) -> list[Clip]:
+    """The clips that may be trained on."""
+    clips = []
+    for line in (data / "recordings.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["set"] == EVALUATION_ONLY:
+            continue
+        samples, _ = soundfile.read(data / row["audio"], dtype="float32")
+        interruption = row["label"] == "interruption"
+        clips.append(Clip(samples, interruption, row["speaker"] or row["audio"], row["set"], row["text"] or ""))
+    return clips
+
+
+def loud_vowels(clips: Sequence[Clip]) -> list[npt.NDArray[np.float32]]:
+    """The loudest 50 ms of each short word."""
+    vowels = []
+    for clip in clips:
+        if len(clip.samples) != 16_000 or clip.kind in NOISE_SETS:
+            continue
+        power = np.convolve(np.square(clip.samples), np.ones(800), "same")
+        middle = int(np.argmax(power))
+        vowel = clip.samples[max(middle - 400, 0) : middle + 400]
+        if len(vowel) == 800:
+            vowels.append(vowel / (np.abs(vowel).max() + 1e-9))
+    return vowels
+
+
+def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
+    """One part of all training scenes; each part is seeded by itself."""
+    clips, lexicon = read_clips(data), Lexicon.load()
+    rng = np.random.default_rng(100 + part)
+    vowels = loud_vowels(clips)
+    noises = [clip for clip in clips if clip.kind in NOISE_SETS]
+    maker = SceneMaker([clip.samples for clip in noises], seed=part)
+    scenes: list[Scene | None] = []
+    for clip in [clip for clip in clips if clip.kind not in NOISE_SETS][part::parts]:
+        scenes.append(maker.scene(clip, maker.plain(clip)))
+        scenes += [maker.scene(clip, maker.varied(clip)) for _ in range(VARIATIONS)]
+    utterances = data / "text" / "ami_utterances.txt.gz"
+    interruptions = interruption_phrases(lexicon, utterances)
+    for phrase in spoken_phrases(
+        backchannel_phrases(lexicon), interruptions, count=ESPEAK_PHRASES // parts, seed=part
+    ):
+        clip = Clip(phrase.samples, phrase.interruption, f"espeak {phrase.voice}", "espeak", phrase.text)
+        scenes.append(maker.scene(clip, maker.varied(clip)))
+    for index in range(COUGH_LIKE // parts):
+        clip = Clip(cough(rng, vowels), False, f"cough {index % 25}", "cough_like")
+        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.3))
+    for index in range(THUMPS // parts):
+        clip = Clip(thump(rng), False, f"thump {index % 25}", "thump")
+        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.15))
+    for clip in noises[part::parts] * 4:
+        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.15))
+    return [scene for scene in scenes if scene is not None]
+
+
+def hear_clips(data: Path, fold: int, network: Network, time_weights: dict[str, float]) -> list[ListenerState]:
+    """What a network that never met a fold's speakers, and the listener, say of that fold."""
+    clips = [
+        clip
+        for clip in read_clips(data)
+        if fold_of(clip.group, FOLDS) == fold and clip.kind in LISTENER_SET_WEIGHT
+    ]
+    random.Random(fold).shuffle(clips)
+    maker = SceneMaker([clip.samples for clip in read_clips(data) if clip.kind in NOISE_SETS], seed=fold)
+    weights = EvidenceWeights(provenance={}, words={}, time=time_weights, listener={}, network=network)
+    scenes = [
+        (make(clip), clip.interruption, LISTENER_SET_WEIGHT[clip.kind])
+        for clip in clips
+        for make in (maker.plain, maker.varied)
+    ]
+    return listener_states(scenes, Lexicon.load(), weights)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with recordings.jsonl and overlaps/")
+    parser.add_argument("--output", type=Path, default=DATA_FOLDER, help="where the weight files go")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date for the provenance")
+    arguments = parser.parse_args()
+    data: Path = arguments.data
+    parallel = joblib.Parallel(n_jobs=arguments.jobs)
+    memory = joblib.Memory(HERE / "cache", verbose=0)
+
+    print("scenes")
+    parts = 4
+    scenes = sum(parallel(joblib.delayed(memory.cache(make_scenes))(data, part, parts) for part in range(parts)), [])
+    print(f"  {len(scenes)} scenes; words and time, voice networks")
+    overlaps, lexicon = read_overlaps(data / "overlaps" / "ami.jsonl.gz"), Lexicon.load()
+    commands = [
+        (len(scene.features) - scene.lead) * 0.032 - 0.3
+        for scene in scenes
+        if scene.kind in ("command_word", "content_word", "called_name")
+    ][:: VARIATIONS + 1]
+    training = [
+        [scene for scene in scenes if fold_of(scene.group, FOLDS) != fold or scene.kind in NOISE_SETS]
+        for fold in range(FOLDS)
+    ] + [scenes]
+    table, *networks = parallel(
+        [joblib.delayed(memory.cache(fit_words_and_time))(overlaps, lexicon, commands)]
+        + [joblib.delayed(memory.cache(train_voice_network))(part) for part in training]
+    )
+    print("listener")
+    states: list[ListenerState] = sum(
+        parallel(
+            joblib.delayed(hear_clips)(data, fold, networks[fold], table.time) for fold in range(FOLDS)
+        ),
+        [],
+    )
+    listener, voice_scale = fit_listener(states)
+    network = networks[FOLDS]
+    network["output_weight"] = network["output_weight"] * np.float32(voice_scale)
+    network["output_bias"] = network["output_bias"] * np.float32(voice_scale)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    provenance = {
+        "script": "benchmarks/fit_evidence.py",
+        "date": arguments.date,
+        "words, time": "AMI Meeting Corpus manual annotations 1.6.2 (CC BY 4.0): labelled overlaps",
+        "voice, listener": "Speech Commands v0.02 (CC BY 4.0), Picovoice wake-word and speech-to-intent benchmarks "
+        "(Apache-2.0), synthetic espeak-ng voices, coughs and thumps",
+        "overlaps": len(overlaps),
+        "scenes": len(scenes),
+        "voice_scale": round(voice_scale, 3),
+    }
+    content = {"provenance": provenance, "listener": listener, "time": table.time, "words": table.words}
+    (arguments.output / TABLE_FILE).write_text(json.dumps(content, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+    np.savez(arguments.output / NETWORK_FILE, **network)
+    for fold in range(FOLDS):
+        folder = HERE / "cache" / f"fold{fold}"
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / NETWORK_FILE, **networks[fold])
+    print(f"written to {arguments.output.name}/; voice scale {voice_scale:.2f}")
+    print(json.dumps(listener, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""A microphone profile: a TOML file with what was measured, and the gate options that suit it."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from ..errors import OptionError
+from ..gate import GateOptions
+from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
+from .microphone import Microphone
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLES: Final = ("microphone", "gate", "provenance")
+PROVENANCE_FIELDS: Final = ("created", "source", "version", "score")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What suits one microphone. A starting point: noise floor and speaker norms go on adapting in the call.
+
+    Example of a file:
+        [microphone]
+        name = "USB headset"
+        noise_floor_dbfs = -58.0
+        speaking_level_dbfs = -24.0
+        pitch_hz = 190.0
+
+        [gate]
+        min_speech_duration = 0.1
+        sensitivity = 0.6
+
+        [provenance]
+        created = "2025-03-02"
+        source = "room.wav, speech.wav"
+    """
+
+    microphone: Microphone
+    """What was measured."""
+    gate: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Fields of `GateOptions` that differ from the defaults."""
+    provenance: Mapping[str, str | float] = field(default_factory=lambda: MappingProxyType({}))
+    """Where it comes from: any of `created`, `source`, `version`, `score`."""
+
+    def __post_init__(self) -> None:
+        self.options()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Profile:
+        """Read and check a profile.
+
+        Args:
+            path: A TOML file with the tables `[microphone]` and, where wanted, `[gate]` and `[provenance]`.
+
+        Raises:
+            OptionError: The file is missing or not TOML, or a table or field is unknown, of the wrong type or
+                out of range; names the file, the table and the field.
+        """
+        path = Path(path)
+        content = _read_toml(path)
+        for name, table in content.items():
+            if name not in TABLES:
+                raise OptionError(f"{path}: unknown table or field {name!r}; expected {_listed(TABLES)}")
+            if not isinstance(table, dict):
+                raise OptionError(f"{path}: {name} is {table!r}; expected a table [{name}]")
+        if "microphone" not in content:
+            raise OptionError(f"{path}: has no table [microphone]; expected one with at least a name")
+        return cls(
+            microphone=_microphone(content["microphone"], source=f"{path}: [microphone]"),
+            gate=_gate(content.get("gate", {}), source=f"{path}: [gate]"),
+            provenance=_provenance(content.get("provenance", {}), source=f"{path}: [provenance]"),
+        )
+
+    def options(self, **overrides: Any) -> GateOptions:
+        """The gate's options: the defaults, then this profile, then the overrides.
+
+        Raises:
+            OptionError: An override is unknown or out of range.
+        """
+        source = f"profile {self.microphone.name!r}: [gate]"
+        fields: dict[str, Any] = dict(self.gate)
+        return GateOptions.create(source, **fields).replace(**overrides)
+
+    def analyzer(self) -> ProsodyAnalyzer:
+        """A fresh analyzer that starts from this room and this user, and goes on learning both."""
+        microphone = self.microphone
+        return ProsodyAnalyzer(
+            noise_floor=NoiseFloor(initial_dbfs=microphone.noise_floor_dbfs),
+            speaker_norm=SpeakerNorm(level_dbfs=microphone.speaking_level_dbfs, pitch_hz=microphone.pitch_hz),
+        )
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    expected = "expected a profile: a TOML file with a table [microphone]"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror or error}); {expected}") from None
+    except UnicodeDecodeError:
+        raise OptionError(f"{path}: not UTF-8 text; {expected}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"{path}: not TOML ({error}); {expected}") from None
+
+
+def _microphone(table: dict[str, Any], *, source: str) -> Microphone:
+    try:
+        return Microphone(**table)
+    except ValidationError as error:
+        problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    fields = Microphone.model_fields
+    if problem["type"] == "extra_forbidden":
+        raise OptionError(f"{source}: unknown field {name!r}; expected {_listed(fields)}")
+    if problem["type"] == "missing":
+        raise OptionError(f"{source}: has no {name}; expected one, as text")
+    if name == "name":
+        raise OptionError(f"{source}: name: expected text, got {problem['input']!r}")
+    low, high = (
+        next(getattr(bound, side) for bound in fields[name].metadata if hasattr(bound, side))
+        for side in ("ge", "le")
+    )
+    raise OptionError(
+        f"{source}: {name}: expected a number from {low:g} to {high:g}, got {problem['input']!r}"
+    )
+
+
+def _gate(table: dict[str, Any], *, source: str) -> Mapping[str, float]:
+    for name, value in table.items():
+        # pydantic would take true for 1 and "0.5" for 0.5; in a file either is a slip.
+        if name in GateOptions.model_fields and (
+            isinstance(value, bool) or not isinstance(value, (int, float))
+        ):
+            raise OptionError(f"{source}: {name}: expected a number, got {value!r}")
+    GateOptions.create(source, **table)
+    return MappingProxyType({name: float(value) for name, value in table.items()})
+
+
+def _provenance(table: dict[str, Any], *, source: str) -> Mapping[str, str | float]:
+    checked: dict[str, str | float] = {}
+    for name, value in table.items():
+        if name not in PROVENANCE_FIELDS:
+            raise OptionError(f"{source}: unknown field {name!r}; expected {_listed(PROVENANCE_FIELDS)}")
+        if isinstance(value, (datetime.date, datetime.time)):
+            checked[name] = value.isoformat()
+        elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            checked[name] = value
+        else:
+            raise OptionError(f"{source}: {name}: expected text or a number, got {value!r}")
+    return MappingProxyType(checked)
+
+
+def _listed(names: Mapping[str, Any] | tuple[str, ...]) -> str:
+    return f"one of {', '.join(names)}"

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_timeline
+
+from prosody_gate.errors import OptionError
+from prosody_gate.evidence import Observation
+from prosody_gate.gate import Gate, GateOptions, GateState, Transcript
+
+# Frames end at multiples of 0.032 s; speech from 1.024 s is seen as speech after its second frame, at 1.088 s.
+ONSET = 1.024
+HELD = 1.088
+
+
+def test_speech_while_the_agent_speaks_is_held_after_the_minimum_speech_duration() -> None:
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.5)], until=1.2)
+    assert outline(events) == [("hold", HELD, "speech")]
+    assert events[0].onset == pytest.approx(ONSET)
+    assert events[0].speech_duration == pytest.approx(0.064)
+    assert events[0].latency == pytest.approx(0.064)
+
+
+def test_speech_shorter_than_the_minimum_is_not_held() -> None:
+    assert run_timeline(make_gate(), speech=[(ONSET, ONSET + 0.032)], until=3.0) == []
+
+
+def test_speech_while_the_agent_is_silent_passes() -> None:
+    gate = make_gate(Says(9.0))
+    assert run_timeline(gate, speech=[(ONSET, 2.0)], agent=[], until=1.5) == []
+    assert gate.state is GateState.PASSING
+
+
+def test_speech_that_began_before_the_agent_spoke_is_never_held() -> None:
+    events = run_timeline(make_gate(Says(9.0)), speech=[(ONSET, 4.0)], agent=[(1.5, 9.0)], until=5.0)
+    assert events == []
+
+
+def test_evidence_over_the_threshold_confirms() -> None:
+    gate = make_gate(Says(3.0, after=0.4))
+    events = run_timeline(gate, speech=[(ONSET, 3.0)], until=2.0)
+    assert outline(events) == [("hold", HELD, "speech"), ("confirm", 1.44, "evidence")]
+    assert events[1].evidence == {"prior": 0.0, "says": 3.0}
+    assert events[1].probability == pytest.approx(0.9526, abs=1e-4)
+    assert gate.state is GateState.PASSING
+
+
+def test_evidence_that_stays_below_the_threshold_cancels_when_the_tail_has_passed() -> None:
+    events = run_timeline(make_gate(Says(1.9)), speech=[(ONSET, 1.536)], until=4.0)
+    assert outline(events) == [("hold", HELD, "speech"), ("cancel", 2.56, "evidence")]
+
+
+def test_a_pause_shorter_than_the_minimum_silence_belongs_to_the_speech() -> None:
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.28), (1.504, 1.76)], until=4.0)
+    assert [event.kind.value for event in events] == ["hold", "cancel"]
+    assert events[1].speech_duration == pytest.approx(0.736)
+
+
+def test_speech_that_goes_on_is_confirmed_at_max_hold_whatever_the_evidence() -> None:
+    events = run_timeline(make_gate(Says(-20.0)), speech=[(ONSET, 9.0)], until=5.0)
+    assert outline(events) == [("hold", HELD, "speech"), ("confirm", 3.552, "max_hold")]
+
+
+def test_the_agents_end_releases_what_is_held() -> None:
+    events = run_timeline(make_gate(), speech=[(ONSET, 3.0)], agent=[(0.0, 1.5)], until=4.0)
+    assert outline(events) == [("hold", HELD, "speech"), ("release", 1.5, "agent_stopped")]
+
+
+def test_speech_that_ends_within_the_tail_boundary_of_the_agents_end_is_released() -> None:
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.536)], agent=[(0.0, 2.4)], until=4.0)
+    assert outline(events) == [("hold", HELD, "speech"), ("release", 2.4, "agent_stopped")]
+
+
+def test_speech_that_ended_longer_ago_is_cancelled_even_while_its_transcript_is_awaited() -> None:
+    gate = make_gate(expects_transcripts=True, transcript_timeout=3.0)
+    events = run_timeline(gate, speech=[(ONSET, 1.536)], agent=[(0.0, 2.7)], until=4.0)
+    assert outline(events) == [("hold", HELD, "speech"), ("cancel", 2.7, "evidence")]
+
+
+def test_an_interrupt_phrase_confirms_at_once_against_all_evidence() -> None:
+    heard = [Transcript(1.45, "yeah wait")]
+    events = run_timeline(make_gate(Says(-9.0)), speech=[(ONSET, 2.0)], transcripts=heard, until=3.0)
+    assert outline(events) == [("hold", HELD, "speech"), ("confirm", 1.45, "phrase")]
+    assert events[1].text == "yeah wait"
+
+
+def test_half_an_interrupt_phrase_does_not_confirm() -> None:
+    heard = [Transcript(1.45, "sto"), Transcript(1.6, "hold o")]
+    events = run_timeline(make_gate(), speech=[(ONSET, 2.0)], transcripts=heard, until=1.9)
+    assert [event.kind.value for event in events] == ["hold"]
+
+
+def test_a_final_transcript_of_ignore_phrases_cancels_with_that_reason() -> None:
+    heard = [Transcript(1.8, "Mm-hm, okay.", final=True)]
+    gate = make_gate(expects_transcripts=True)
+    events = run_timeline(gate, speech=[(ONSET, 1.536)], transcripts=heard, until=4.0)
+    assert outline(events)[1] == ("cancel", 2.56, "ignore_phrase")
+
+
+def test_a_transcript_after_the_speech_ended_still_confirms() -> None:
+    heard = [Transcript(2.2, "Stop.", final=True)]
+    gate = make_gate(expects_transcripts=True)
+    events = run_timeline(gate, speech=[(ONSET, 1.536)], transcripts=heard, until=4.0)
+    assert outline(events)[1] == ("confirm", 2.2, "phrase")
+
+
+def test_without_expected_transcripts_only_the_tail_is_waited_for() -> None:
+    gate = make_gate(tail_boundary=0.4, transcript_timeout=3.0)
+    events = run_timeline(gate, speech=[(ONSET, 1.536)], until=4.0)
+    assert outline(events)[1] == ("cancel", 1.952, "evidence")
+
+
+def test_words_before_in_the_same_utterance_count_for_the_next_overlap() -> None:
+    heard = [Transcript(1.5, "okay so", final=True), Transcript(2.6, "what is", start=2.1, end=2.5)]
+    gate = make_gate(WordCount(), confirm_probability=0.97)
+    events = run_timeline(gate, speech=[(ONSET, 1.4), (2.08, 3.0)], transcripts=heard, until=4.0)
+    assert outline(events)[:3] == [
+        ("hold", HELD, "speech"),
+        ("hold", 2.144, "speech"),
+        ("confirm", 2.6, "evidence"),
+    ]
+    assert events[2].evidence["words"] == 4.0
+    # "okay so" is no mere backchannel and runs into what was confirmed: it goes along.
+    assert outline(events)[3] == ("confirm", 2.6, "continued")
+
+
+def test_words_before_a_longer_pause_do_not_count() -> None:
+    heard = [Transcript(1.5, "okay so", final=True), Transcript(3.2, "what is", start=2.7, end=3.1)]
+    gate = make_gate(WordCount(), confirm_probability=0.97)
+    events = run_timeline(gate, speech=[(ONSET, 1.4), (2.688, 3.5)], transcripts=heard, until=6.0)
+    assert [event.kind.value for event in events] == ["hold", "cancel", "hold", "cancel"]
+
+
+def test_a_backchannel_just_before_an_interruption_is_cancelled_with_its_confirm() -> None:
+    heard = [Transcript(1.5, "okay", final=True), Transcript(2.4, "wait")]
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.4), (2.08, 3.0)], transcripts=heard, until=3.0)
+    assert outline(events) == [
+        ("hold", HELD, "speech"),
+        ("hold", 2.144, "speech"),
+        ("confirm", 2.4, "phrase"),
+        ("cancel", 2.4, "ignore_phrase"),
+    ]
+    assert [event.overlap for event in events] == [1, 2, 2, 1]
+
+
+def test_transcripts_with_times_go_to_the_speech_they_describe() -> None:
+    heard = [
+        Transcript(2.3, "right", start=1.05, end=1.4, final=True),
+        Transcript(2.45, "but", start=2.1, end=2.4),
+    ]
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.4), (2.08, 3.0)], transcripts=heard, until=2.5)
+    assert [(event.kind.value, event.text) for event in events[2:]] == [("confirm", "but"), ("cancel", "right")]
+
+
+def test_a_transcript_of_passed_speech_decides_nothing() -> None:
+    heard = [Transcript(2.4, "stop that", start=0.5, end=0.9, final=True)]
+    events = run_timeline(
+        make_gate(), speech=[(0.512, 0.96), (1.92, 2.3)], agent=[(1.5, 9.0)], transcripts=heard, until=2.6
+    )
+    assert [event.kind.value for event in events] == ["hold"]
+
+
+def test_repeated_and_out_of_order_transcripts_change_nothing() -> None:
+    once = [Transcript(1.5, "yeah", start=1.0, end=1.4), Transcript(1.7, "Yeah.", start=1.0, end=1.5, final=True)]
+    again = [*once, Transcript(1.8, "Yeah.", start=1.0, end=1.5, final=True), Transcript(1.9, "ye", start=1.0, end=1.2)]
+    speech = [(ONSET, 1.5)]
+    first = run_timeline(make_gate(WordCount()), speech=speech, transcripts=once, until=4.0)
+    second = run_timeline(make_gate(WordCount()), speech=speech, transcripts=again, until=4.0)
+    assert first == second
+
+
+def test_a_late_transcript_of_a_cancelled_overlap_that_says_stop_holds_and_confirms_anew() -> None:
+    heard = [Transcript(3.0, "Wait!", start=1.05, end=1.5, final=True)]
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.536)], transcripts=heard, until=4.0)
+    assert outline(events) == [
+        ("hold", HELD, "speech"),
+        ("cancel", 2.56, "evidence"),
+        ("hold", 3.0, "late_transcript"),
+        ("confirm", 3.0, "phrase"),
+    ]
+    assert [event.overlap for event in events] == [1, 1, 2, 2]
+
+
+def test_a_transcript_that_comes_after_everything_is_forgotten_is_ignored() -> None:
+    heard = [Transcript(9.0, "Wait!", start=1.05, end=1.5, final=True)]
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.536)], transcripts=heard, until=10.0)
+    assert [event.kind.value for event in events] == ["hold", "cancel"]
+
+
+def test_closing_the_stream_cancels_what_is_undecided() -> None:
+    gate = make_gate()
+    run_timeline(gate, speech=[(ONSET, 3.0)], until=1.5)
+    assert outline(gate.close()) == [("cancel", 1.504, "stream_end")]
+    assert gate.close() == []
+    assert gate.push(None, 1.0) == []
+
+
+def test_sensitivity_moves_the_threshold() -> None:
+    def confirmed(sensitivity: float) -> bool:
+        gate = make_gate(Says(1.5), sensitivity=sensitivity)
+        events = run_timeline(gate, speech=[(ONSET, 1.6)], until=4.0)
+        return any(event.kind.value == "confirm" for event in events)
+
+    assert [confirmed(value) for value in (0.3, 0.5, 0.7)] == [False, False, True]
+
+
+def test_the_prior_is_part_of_the_evidence() -> None:
+    events = run_timeline(make_gate(Says(1.0), prior=2.0), speech=[(ONSET, 1.6)], until=1.2)
+    assert events[1].evidence == {"prior": 2.0, "says": 1.0}
+
+
+def test_options_changed_in_mid_stream_hold_from_the_next_frame() -> None:
+    gate = make_gate(Says(1.0))
+    run_timeline(gate, speech=[(ONSET, 9.0)], until=1.28)
+    gate.update_options(sensitivity=1.0)
+    assert outline(gate.push(None, 1.0)) == [("confirm", 1.312, "evidence")]
+
+
+def test_an_option_that_cannot_be_leaves_all_options_as_they_were() -> None:
+    gate = make_gate()
+    with pytest.raises(OptionError, match="max_hold: expected a number from 0.2 to 30, got 99"):
+        gate.update_options(max_hold=99)
+    assert gate.options == GateOptions()
+
+
+class Broken:
+    name = "broken"
+
+    def reset(self) -> None: ...
+
+    def update(self, observation: Observation) -> float:
+        if observation.speech_duration > 0.2:
+            raise RuntimeError("a fault")
+        return 0.0
+
+
+def test_a_failing_part_releases_what_is_held_and_makes_the_gate_transparent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate = make_gate(Broken())
+    with caplog.at_level(logging.ERROR), pytest.raises(RuntimeError, match="a fault"):
+        run_timeline(gate, speech=[(ONSET, 1.5), (3.0, 4.0)], until=5.0)
+    assert len(caplog.records) == 1
+    assert gate.state is GateState.FAILED
+
+
+def test_a_failure_ends_the_hold_with_a_release() -> None:
+    gate = make_gate(Broken())
+    gate.agent_started(0.0)
+    events = [event for _ in range(20) for event in gate.push(None, 1.0)]
+    assert [(event.kind.value, event.reason) for event in events] == [("hold", "speech"), ("release", "failure")]
+
+
+def test_evidence_that_is_no_number_is_a_failure() -> None:
+    gate = make_gate(Says(float("nan")))
+    gate.agent_started(0.0)
+    for _ in range(4):
+        gate.push(None, 1.0)
+    assert "says" in str(gate.failure)
+
+
+def test_each_overlap_has_its_own_copy_of_a_source() -> None:
+    class Counts:
+        name = "counts"
+
+        def reset(self) -> None:
+            self.updates = 0
+
+        def update(self, observation: Observation) -> float:
+            self.updates += 1
+            return self.updates / 1000
+
+    gate = Gate(lexicon=LEXICON, sources=[Counts()], expects_transcripts=True)
+    heard = [Transcript(2.3, "so", start=1.05, end=1.3)]
+    events = run_timeline(gate, speech=[(ONSET, 1.4), (2.08, 2.5)], transcripts=heard, until=6.0)
+    holds = [event for event in events if event.kind.value == "hold"]
+    assert [event.evidence["counts"] for event in holds] == [0.001, 0.001]
+
+
+def test_a_frame_of_the_wrong_length_is_refused() -> None:
+    import numpy as np
+
+    with pytest.raises(ValueError, match="expected 512 samples, got 100"):
+        make_gate().push(np.zeros(100, np.float32), 0.0)
