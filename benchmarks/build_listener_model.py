@@ -127,9 +127,7 @@ def choose_vocabulary(
     required = {word for phrase in phrases for word in phrase}
     missing = sorted(required - known.keys())
     if missing:
-        sys.exit(
-            f"no pronunciation for {', '.join(missing)}: add each to PRONUNCIATIONS in {Path(__file__).name}"
-        )
+        sys.exit(f"no pronunciation for {', '.join(missing)}: add each to PRONUNCIATIONS in {Path(__file__).name}")
     return required | set(ranked[:size])
 
 
@@ -165,12 +163,7 @@ def build(
     vocabulary = choose_vocabulary(overlaps + utterances, phrases, dictionary, vocabulary_size)
     counted = [(sentence, 2) for sentence in overlaps] + [(sentence, 1) for sentence in utterances]
     counted += [(phrase, max(1, phrase_weight // len(phrase) ** 2)) for phrase in phrases]
-    lines = [
-        " ".join(kept)
-        for sentence, times in counted
-        if (kept := cut(sentence, vocabulary))
-        for _ in range(times)
-    ]
+    lines = [" ".join(kept) for sentence, times in counted if (kept := cut(sentence, vocabulary)) for _ in range(times)]
     model = ArpaBoLM(text="\n".join(lines), add_start=True)
     model.grams_3.clear()
     model.compute()
@@ -190,9 +183,7 @@ def build(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with text/ and overlaps/")
     parser.add_argument("--phrases", type=Path, default=PACKAGE / "lexicon" / "phrases" / "en.toml")
     parser.add_argument("--out", type=Path, default=PACKAGE / "listener" / "model")

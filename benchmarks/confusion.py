@@ -1,6 +1,6 @@
 """What `prosody-gate run CLIP --agent always` decides on every labelled clip, counted by set.
 
-    python benchmarks/confusion.py ../shared/data
+python benchmarks/confusion.py ../shared/data
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from prosody_gate import Gate, GateOptions, Lexicon, PocketSphinxListener, repla
 from prosody_gate.gate import GateEventKind
 
 
-def decide(paths: list[Path], use_listener: bool) -> list[float | None | str]:
+def decide(paths: list[Path], use_listener: bool) -> list[float | str | None]:
     """For each clip: the confirm latency in seconds, None for a cancel, "" when nothing was held."""
     lexicon = Lexicon.load()
-    decisions: list[float | None | str] = []
+    decisions: list[float | str | None] = []
     for path in paths:
         gate = Gate(GateOptions(), lexicon=lexicon, listener=PocketSphinxListener() if use_listener else None)
         result = replay(path, gate)

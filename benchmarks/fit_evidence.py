@@ -15,12 +15,14 @@ import datetime
 import json
 import random
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import joblib
 import numpy as np
 import numpy.typing as npt
 import soundfile
+
 from fitting.listener_states import ListenerState, fit_listener, listener_states
 from fitting.overlap_corpus import fold_of, read_overlaps
 from fitting.phrases import backchannel_phrases, interruption_phrases
@@ -28,9 +30,8 @@ from fitting.synthetic_sounds import cough, spoken_phrases, thump
 from fitting.voice_network import train_voice_network
 from fitting.voice_scenes import Clip, Scene, SceneMaker
 from fitting.words_and_time import fit_words_and_time
-
 from prosody_gate.evidence import EvidenceWeights
-from prosody_gate.evidence.weights import DATA_FOLDER, NETWORK_FILE, TABLE_FILE
+from prosody_gate.evidence.weights import DATA_FOLDER
 from prosody_gate.lexicon import Lexicon
 
 HERE = Path(__file__).resolve().parent
@@ -41,6 +42,12 @@ COUGH_LIKE, THUMPS = 1600, 600
 NOISE_SETS = ("room_noise", "background")
 EVALUATION_ONLY = "cough"
 LISTENER_SET_WEIGHT = {"read_affirmative": 1.0, "command_word": 1.0, "content_word": 1.5, "called_name": 1.5}
+PROVENANCE = {
+    "script": "benchmarks/fit_evidence.py",
+    "words, time": "AMI Meeting Corpus manual annotations 1.6.2 (CC BY 4.0): labelled overlaps",
+    "voice, listener": "Speech Commands v0.02 (CC BY 4.0), Picovoice wake-word and speech-to-intent benchmarks "
+    "(Apache-2.0), synthetic espeak-ng voices, coughs and thumps",
+}
 
 Network = dict[str, npt.NDArray[np.float32]]
 
@@ -85,9 +92,7 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
         scenes += [maker.scene(clip, maker.varied(clip)) for _ in range(VARIATIONS)]
     utterances = data / "text" / "ami_utterances.txt.gz"
     interruptions = interruption_phrases(lexicon, utterances)
-    for phrase in spoken_phrases(
-        backchannel_phrases(lexicon), interruptions, count=ESPEAK_PHRASES // parts, seed=part
-    ):
+    for phrase in spoken_phrases(backchannel_phrases(lexicon), interruptions, count=ESPEAK_PHRASES // parts, seed=part):
         clip = Clip(phrase.samples, phrase.interruption, f"espeak {phrase.voice}", "espeak", phrase.text)
         scenes.append(maker.scene(clip, maker.varied(clip)))
     for index in range(COUGH_LIKE // parts):
@@ -104,9 +109,7 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
 def hear_clips(data: Path, fold: int, network: Network, time_weights: dict[str, float]) -> list[ListenerState]:
     """What a network that never met a fold's speakers, and the listener, say of that fold."""
     clips = [
-        clip
-        for clip in read_clips(data)
-        if fold_of(clip.group, FOLDS) == fold and clip.kind in LISTENER_SET_WEIGHT
+        clip for clip in read_clips(data) if fold_of(clip.group, FOLDS) == fold and clip.kind in LISTENER_SET_WEIGHT
     ]
     random.Random(fold).shuffle(clips)
     maker = SceneMaker([clip.samples for clip in read_clips(data) if clip.kind in NOISE_SETS], seed=fold)
@@ -132,7 +135,8 @@ def main() -> None:
 
     print("scenes")
     parts = 4
-    scenes = sum(parallel(joblib.delayed(memory.cache(make_scenes))(data, part, parts) for part in range(parts)), [])
+    made = parallel(joblib.delayed(memory.cache(make_scenes))(data, part, parts) for part in range(parts))
+    scenes = list(chain.from_iterable(made))
     print(f"  {len(scenes)} scenes; words and time, voice networks")
     overlaps, lexicon = read_overlaps(data / "overlaps" / "ami.jsonl.gz"), Lexicon.load()
     commands = [
@@ -140,45 +144,56 @@ def main() -> None:
         for scene in scenes
         if scene.kind in ("command_word", "content_word", "called_name")
     ][:: VARIATIONS + 1]
-    training = [
-        [scene for scene in scenes if fold_of(scene.group, FOLDS) != fold or scene.kind in NOISE_SETS]
-        for fold in range(FOLDS)
-    ] + [scenes]
-    table, *networks = parallel(
-        [joblib.delayed(memory.cache(fit_words_and_time))(overlaps, lexicon, commands)]
-        + [joblib.delayed(memory.cache(train_voice_network))(part) for part in training]
+    # The last of each list is fitted on everything and shipped; the others leave a fold of speakers or meetings out.
+    folds = [*range(FOLDS), None]
+    fitted = parallel(
+        [
+            joblib.delayed(memory.cache(fit_words_and_time))(
+                [overlap for overlap in overlaps if not left_out(overlap.conversation, fold)],
+                lexicon,
+                commands,
+            )
+            for fold in folds
+        ]
+        + [
+            joblib.delayed(memory.cache(train_voice_network))(
+                [scene for scene in scenes if scene.kind in NOISE_SETS or not left_out(scene.group, fold)]
+            )
+            for fold in folds
+        ]
     )
+    tables, networks = fitted[: len(folds)], fitted[len(folds) :]
     print("listener")
-    states: list[ListenerState] = sum(
-        parallel(
-            joblib.delayed(hear_clips)(data, fold, networks[fold], table.time) for fold in range(FOLDS)
-        ),
-        [],
+    states: list[list[ListenerState]] = parallel(
+        joblib.delayed(hear_clips)(data, fold, networks[fold], tables[-1].time) for fold in range(FOLDS)
     )
-    listener, voice_scale = fit_listener(states)
-    network = networks[FOLDS]
-    network["output_weight"] = network["output_weight"] * np.float32(voice_scale)
-    network["output_bias"] = network["output_bias"] * np.float32(voice_scale)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    provenance = {
-        "script": "benchmarks/fit_evidence.py",
-        "date": arguments.date,
-        "words, time": "AMI Meeting Corpus manual annotations 1.6.2 (CC BY 4.0): labelled overlaps",
-        "voice, listener": "Speech Commands v0.02 (CC BY 4.0), Picovoice wake-word and speech-to-intent benchmarks "
-        "(Apache-2.0), synthetic espeak-ng voices, coughs and thumps",
-        "overlaps": len(overlaps),
-        "scenes": len(scenes),
-        "voice_scale": round(voice_scale, 3),
-    }
-    content = {"provenance": provenance, "listener": listener, "time": table.time, "words": table.words}
-    (arguments.output / TABLE_FILE).write_text(json.dumps(content, indent=0, sort_keys=True) + "\n", encoding="utf-8")
-    np.savez(arguments.output / NETWORK_FILE, **network)
-    for fold in range(FOLDS):
-        folder = HERE / "cache" / f"fold{fold}"
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / NETWORK_FILE, **networks[fold])
+    for fold, table, network in zip(folds, tables, networks, strict=True):
+        others = list(chain.from_iterable(part for index, part in enumerate(states) if index != fold))
+        listener, voice_scale = fit_listener(others)
+        for name in ("output_weight", "output_bias"):
+            network[name] = network[name] * np.float32(voice_scale)
+        weights = EvidenceWeights(
+            provenance={
+                **PROVENANCE,
+                "date": arguments.date,
+                "overlaps": len(overlaps),
+                "scenes": len(scenes),
+                "voice_scale": round(voice_scale, 3),
+                "left_out_fold": fold,
+            },
+            words=table.words,
+            time=table.time,
+            listener=listener,
+            network=network,
+        )
+        weights.save(arguments.output if fold is None else HERE / "cache" / f"fold{fold}")
     print(f"written to {arguments.output.name}/; voice scale {voice_scale:.2f}")
     print(json.dumps(listener, indent=1))
+
+
+def left_out(group: str, fold: int | None) -> bool:
+    """Whether a speaker or meeting belongs to the fold that is left out."""
+    return fold is not None and fold_of(group, FOLDS) == fold
 
 
 if __name__ == "__main__":

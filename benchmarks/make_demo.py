@@ -17,6 +17,7 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 import soundfile
+
 from fitting.synthetic_sounds import cough
 
 RATE = 16_000
@@ -33,7 +34,18 @@ def say(text: str, voice: tuple[str, int, int], level_dbfs: float, *, pitch: int
     name, base_pitch, speed = voice
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "phrase.wav"
-        command = ["espeak-ng", "-v", name, "-p", str(base_pitch + pitch), "-s", str(speed), "-w", str(path), text]
+        command = [
+            "espeak-ng",
+            "-v",
+            name,
+            "-p",
+            str(base_pitch + pitch),
+            "-s",
+            str(speed),
+            "-w",
+            str(path),
+            text,
+        ]
         subprocess.run(command, check=True)
         samples, rate = soundfile.read(path, dtype="float32")
     samples, _ = librosa.effects.trim(librosa.resample(samples, orig_sr=rate, target_sr=RATE), top_db=40)

@@ -145,9 +145,7 @@ class TestResampler:
     @pytest.mark.parametrize("rate", RATES)
     def test_output_is_aligned_with_the_input(self, rate: int) -> None:
         inner = slice(1000, 15_000)
-        assert resampled(tone(500, rate), rate)[inner] == pytest.approx(
-            tone(500, SAMPLE_RATE)[inner], abs=1e-3
-        )
+        assert resampled(tone(500, rate), rate)[inner] == pytest.approx(tone(500, SAMPLE_RATE)[inner], abs=1e-3)
 
     @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100, 48_000])
     def test_agrees_with_soxr_on_speech_band_noise(self, rate: int) -> None:
@@ -257,9 +255,7 @@ class TestFramer:
 
 
 class TestRingBuffer:
-    @given(
-        capacity=st.integers(1, 50), chunks=st.lists(st.integers(0, 120), max_size=8), n=st.integers(0, 60)
-    )
+    @given(capacity=st.integers(1, 50), chunks=st.lists(st.integers(0, 120), max_size=8), n=st.integers(0, 60))
     def test_gives_the_end_of_everything_appended(self, capacity: int, chunks: list[int], n: int) -> None:
         buffer = RingBuffer(capacity)
         samples = np.arange(sum(chunks), dtype=np.float32)
@@ -290,9 +286,7 @@ class TestAudioFile:
     @pytest.fixture
     def stereo(self, tmp_path: Path) -> Path:
         path = tmp_path / "call.wav"
-        soundfile.write(
-            path, np.stack([tone(200, 48_000, 2.5), noise(120_000)], axis=1), 48_000, subtype="FLOAT"
-        )
+        soundfile.write(path, np.stack([tone(200, 48_000, 2.5), noise(120_000)], axis=1), 48_000, subtype="FLOAT")
         return path
 
     def test_tells_what_it_holds(self, stereo: Path) -> None:
@@ -366,9 +360,7 @@ class TestAudioFile:
         ):
             file.read()
 
-    def test_a_flac_damaged_in_the_middle_gives_what_came_before_and_then_says_so(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_flac_damaged_in_the_middle_gives_what_came_before_and_then_says_so(self, tmp_path: Path) -> None:
         path = tmp_path / "a.flac"
         soundfile.write(path, noise(32_000), 16_000)
         data = bytearray(path.read_bytes())

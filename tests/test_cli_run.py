@@ -32,9 +32,7 @@ def voice(seconds: float, *, pitch: float = 120.0) -> npt.NDArray[np.float32]:
     """A buzz with two resonances: speech enough for a VAD."""
     times = np.arange(round(seconds * RATE)) / RATE
     harmonics = np.arange(1, 30) * pitch
-    weights = 1.0 / (1.0 + ((harmonics - 600.0) / 200.0) ** 2) + 0.5 / (
-        1.0 + ((harmonics - 1700.0) / 300.0) ** 2
-    )
+    weights = 1.0 / (1.0 + ((harmonics - 600.0) / 200.0) ** 2) + 0.5 / (1.0 + ((harmonics - 1700.0) / 300.0) ** 2)
     sound = (weights[:, None] * np.sin(2 * np.pi * harmonics[:, None] * times)).sum(axis=0)
     return np.asarray(0.3 * sound / np.abs(sound).max() * np.hanning(times.size) ** 0.25, np.float32)
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_timeline
 
+from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_timeline
 from prosody_gate.errors import OptionError
 from prosody_gate.evidence import Observation
 from prosody_gate.gate import Gate, GateOptions, GateState, Transcript
@@ -150,7 +150,10 @@ def test_transcripts_with_times_go_to_the_speech_they_describe() -> None:
         Transcript(2.45, "but", start=2.1, end=2.4),
     ]
     events = run_timeline(make_gate(), speech=[(ONSET, 1.4), (2.08, 3.0)], transcripts=heard, until=2.5)
-    assert [(event.kind.value, event.text) for event in events[2:]] == [("confirm", "but"), ("cancel", "right")]
+    assert [(event.kind.value, event.text) for event in events[2:]] == [
+        ("confirm", "but"),
+        ("cancel", "right"),
+    ]
 
 
 def test_a_transcript_of_passed_speech_decides_nothing() -> None:
@@ -162,8 +165,15 @@ def test_a_transcript_of_passed_speech_decides_nothing() -> None:
 
 
 def test_repeated_and_out_of_order_transcripts_change_nothing() -> None:
-    once = [Transcript(1.5, "yeah", start=1.0, end=1.4), Transcript(1.7, "Yeah.", start=1.0, end=1.5, final=True)]
-    again = [*once, Transcript(1.8, "Yeah.", start=1.0, end=1.5, final=True), Transcript(1.9, "ye", start=1.0, end=1.2)]
+    once = [
+        Transcript(1.5, "yeah", start=1.0, end=1.4),
+        Transcript(1.7, "Yeah.", start=1.0, end=1.5, final=True),
+    ]
+    again = [
+        *once,
+        Transcript(1.8, "Yeah.", start=1.0, end=1.5, final=True),
+        Transcript(1.9, "ye", start=1.0, end=1.2),
+    ]
     speech = [(ONSET, 1.5)]
     first = run_timeline(make_gate(WordCount()), speech=speech, transcripts=once, until=4.0)
     second = run_timeline(make_gate(WordCount()), speech=speech, transcripts=again, until=4.0)
@@ -219,7 +229,7 @@ def test_options_changed_in_mid_stream_hold_from_the_next_frame() -> None:
 
 def test_an_option_that_cannot_be_leaves_all_options_as_they_were() -> None:
     gate = make_gate()
-    with pytest.raises(OptionError, match="max_hold: expected a number from 0.2 to 30, got 99"):
+    with pytest.raises(OptionError, match=r"max_hold: expected a number from 0\.2 to 30, got 99"):
         gate.update_options(max_hold=99)
     assert gate.options == GateOptions()
 
@@ -249,7 +259,10 @@ def test_a_failure_ends_the_hold_with_a_release() -> None:
     gate = make_gate(Broken())
     gate.agent_started(0.0)
     events = [event for _ in range(20) for event in gate.push(None, 1.0)]
-    assert [(event.kind.value, event.reason) for event in events] == [("hold", "speech"), ("release", "failure")]
+    assert [(event.kind.value, event.reason) for event in events] == [
+        ("hold", "speech"),
+        ("release", "failure"),
+    ]
 
 
 def test_evidence_that_is_no_number_is_a_failure() -> None:

@@ -4,10 +4,10 @@ import math
 from collections import defaultdict
 
 import numpy as np
-from gate_timeline import LEXICON, WordCount
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate_timeline import LEXICON, WordCount
 from prosody_gate.audio import FRAME_DURATION, FRAME_SAMPLES
 from prosody_gate.evidence import default_sources
 from prosody_gate.gate import Gate, GateEvent, GateEventKind, GateOptions, Transcript
@@ -17,9 +17,7 @@ TIMES = st.floats(-5.0, 40.0)
 RNG = np.random.default_rng(3)
 SOUNDS = [(RNG.normal(0.0, scale, FRAME_SAMPLES)).astype(np.float32) for scale in (0.0, 1e-4, 0.02, 0.9)]
 
-frames = st.tuples(
-    st.just("frames"), st.integers(1, 40), st.sampled_from([0.0, 0.4, 0.6, 1.0]), st.integers(0, 4)
-)
+frames = st.tuples(st.just("frames"), st.integers(1, 40), st.sampled_from([0.0, 0.4, 0.6, 1.0]), st.integers(0, 4))
 transcripts = st.tuples(
     st.just("hear"),
     st.lists(WORDS, max_size=4).map(" ".join),

@@ -268,11 +268,7 @@ def test_match_takes_any_text(text: str, final: bool) -> None:
 
 
 @given(
-    st.lists(
-        st.sampled_from(
-            ["yeah", "no", "problem", "wait", "a", "sec", "mm", "hm", "oh", "b", "uh-", "that", "is"]
-        )
-    )
+    st.lists(st.sampled_from(["yeah", "no", "problem", "wait", "a", "sec", "mm", "hm", "oh", "b", "uh-", "that", "is"]))
 )
 def test_words_in_any_order_match_the_same_with_other_case_and_spacing(words: list[str]) -> None:
     assert ENGLISH.match(" ".join(words)) == ENGLISH.match(",  ".join(words).upper() + " ")
@@ -369,9 +365,7 @@ def test_a_file_of_a_loaded_language_replaces_only_that_languages_list(tmp_path:
 
 
 def test_a_file_of_a_new_language_brings_it_beside_the_others(tmp_path: Path) -> None:
-    path = write(
-        tmp_path, 'language = "it"\nignore = ["già"]\ninterrupt = ["aspetta"]\n[variants]\n"già" = ["gia"]'
-    )
+    path = write(tmp_path, 'language = "it"\nignore = ["già"]\ninterrupt = ["aspetta"]\n[variants]\n"già" = ["gia"]')
     lexicon = Lexicon.load(["en"], files=[path])
     assert lexicon.languages == ("en", "it")
     assert lexicon.match("yeah, gia").ignore_only
@@ -404,9 +398,7 @@ def test_a_file_of_a_new_language_brings_it_beside_the_others(tmp_path: Path) ->
         ('remove_ignore = ["banana"]', "cannot remove 'banana': it is not on the ignore list"),
     ],
 )
-def test_a_bad_file_is_refused_with_one_line_that_names_it(
-    tmp_path: Path, content: str, message: str
-) -> None:
+def test_a_bad_file_is_refused_with_one_line_that_names_it(tmp_path: Path, content: str, message: str) -> None:
     path = write(tmp_path, content)
     with pytest.raises(LexiconError) as caught:
         Lexicon.load(files=[path])

@@ -72,9 +72,7 @@ def test_stop_is_heard_while_it_is_spoken_in_more_than_half_of_20_clips(
     assert sum(any("stop" in each.text.split() for each in changes) for changes in heard) > 10
 
 
-def test_a_first_overlap_20_db_quieter_is_heard_too(
-    listener: PocketSphinxListener, shared_data: Path
-) -> None:
+def test_a_first_overlap_20_db_quieter_is_heard_too(listener: PocketSphinxListener, shared_data: Path) -> None:
     found = {1.0: 0, 0.1: 0}
     for clip in clips(shared_data, "stop", 20):
         for gain in found:
@@ -121,9 +119,7 @@ def test_faint_noise_gives_no_text_in_its_first_half_second(listener: PocketSphi
     assert hear(listener, noise)[0] == []
 
 
-def test_word_times_are_in_order_and_inside_the_audio(
-    listener: PocketSphinxListener, shared_data: Path
-) -> None:
+def test_word_times_are_in_order_and_inside_the_audio(listener: PocketSphinxListener, shared_data: Path) -> None:
     for clip in clips(shared_data, "computer", 5):
         changes, settled = hear(listener, clip, at=100.0)
         assert settled is not None
@@ -161,9 +157,7 @@ def test_finish_without_audio_gives_none_and_the_next_overlap_works(
     assert hear(listener, clips(shared_data, "stop", 1)[0])[0]
 
 
-def test_start_finishes_an_overlap_that_is_still_open(
-    listener: PocketSphinxListener, shared_data: Path
-) -> None:
+def test_start_finishes_an_overlap_that_is_still_open(listener: PocketSphinxListener, shared_data: Path) -> None:
     clip = clips(shared_data, "stop", 1)[0]
     listener.start(clip[:FRAME_SAMPLES], onset=0.0)
     listener.push(clip[FRAME_SAMPLES : 2 * FRAME_SAMPLES], time=2 * FRAME_DURATION)

@@ -57,7 +57,13 @@ def test_pitch_agrees_with_librosa_on_real_speech(shared_data: Path) -> None:
     agreed = compared = voiced_alike = decided = 0
     for samples in clips(shared_data, ("command_word", "content_word", "read_affirmative"), 80):
         reference, voiced, probability = librosa.pyin(
-            samples, fmin=60, fmax=500, sr=SAMPLE_RATE, frame_length=WINDOW_SAMPLES, hop_length=FRAME_SAMPLES, center=False
+            samples,
+            fmin=60,
+            fmax=500,
+            sr=SAMPLE_RATE,
+            frame_length=WINDOW_SAMPLES,
+            hop_length=FRAME_SAMPLES,
+            center=False,
         )
         for index, hz in enumerate(reference):
             window = samples[index * FRAME_SAMPLES : index * FRAME_SAMPLES + WINDOW_SAMPLES]
@@ -81,7 +87,13 @@ def test_pitch_agrees_with_librosa_yin_where_the_voice_is_clear(shared_data: Pat
     errors = []
     for samples in clips(shared_data, ("spoken_order",), 6):
         reference = librosa.yin(
-            samples, fmin=60, fmax=500, sr=SAMPLE_RATE, frame_length=WINDOW_SAMPLES, hop_length=FRAME_SAMPLES, center=False
+            samples,
+            fmin=60,
+            fmax=500,
+            sr=SAMPLE_RATE,
+            frame_length=WINDOW_SAMPLES,
+            hop_length=FRAME_SAMPLES,
+            center=False,
         )
         for index, hz in enumerate(reference):
             pitch = tracker.track(samples[index * FRAME_SAMPLES : index * FRAME_SAMPLES + WINDOW_SAMPLES])

@@ -47,9 +47,7 @@ def decided(
     )
 
 
-def result_of(
-    *events: GateEvent, duration: float = 8.0, transcripts: tuple[Transcript, ...] = ()
-) -> ReplayResult:
+def result_of(*events: GateEvent, duration: float = 8.0, transcripts: tuple[Transcript, ...] = ()) -> ReplayResult:
     times = np.arange(1, int(duration / 0.032)) * 0.032
     held = [any(event.onset < time < event.time for event in events) for time in times]
     trace = tuple(
@@ -139,9 +137,7 @@ def test_long_text_is_shortened() -> None:
 
 def test_the_table_reads_the_same_with_and_without_colour() -> None:
     out = io.StringIO()
-    console = Console(
-        file=out, width=120, force_terminal=True, color_system="truecolor", legacy_windows=False
-    )
+    console = Console(file=out, width=120, force_terminal=True, color_system="truecolor", legacy_windows=False)
     console.print(decision_table(eight_overlaps(), width=120))
     assert "\x1b[1;31mconfirm" in out.getvalue()
     assert "\x1b[32mcancel" in out.getvalue()
@@ -150,10 +146,7 @@ def test_the_table_reads_the_same_with_and_without_colour() -> None:
 
 
 def test_the_closing_line_counts_the_decisions() -> None:
-    assert (
-        Summary.of(eight_overlaps()).sentence
-        == "8 overlaps: 2 confirmed (median 320 ms), 5 cancelled, 1 released"
-    )
+    assert Summary.of(eight_overlaps()).sentence == "8 overlaps: 2 confirmed (median 320 ms), 5 cancelled, 1 released"
     assert Summary.of(result_of(decided(1))).sentence == (
         "1 overlap: 1 confirmed (median 320 ms), 0 cancelled, 0 released"
     )
@@ -167,9 +160,7 @@ def test_a_replay_that_held_nothing_says_why_that_may_be() -> None:
 
 def test_json_keeps_its_order_and_no_folder() -> None:
     result = eight_overlaps()
-    text = to_json(
-        result, recording="/home/someone/calls/a call.wav", options=GateOptions(), setup={"vad": "silero"}
-    )
+    text = to_json(result, recording="/home/someone/calls/a call.wav", options=GateOptions(), setup={"vad": "silero"})
     assert text == to_json(
         result, recording="/home/someone/calls/a call.wav", options=GateOptions(), setup={"vad": "silero"}
     )
@@ -249,9 +240,7 @@ def test_the_picture_shows_the_decisions(tone: Path, tmp_path: Path) -> None:
         Transcript(2.5, "Wait.", final=True),
         Transcript(7.9, "हाँ ok", final=True),
     )
-    plot_timeline(
-        result_of(*events, transcripts=transcripts), tone, path, options=GateOptions(), user_channel=0
-    )
+    plot_timeline(result_of(*events, transcripts=transcripts), tone, path, options=GateOptions(), user_channel=0)
     image = matplotlib.image.imread(path)[:, :, :3]
     assert image.shape[1] > 1200
     for colour in ("D55E00", "009E73", "0072B2"):
@@ -261,9 +250,7 @@ def test_the_picture_shows_the_decisions(tone: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".SVG", b"<?xml"), (".pdf", b"%PDF")])
-def test_the_same_replay_gives_the_same_picture(
-    tone: Path, tmp_path: Path, suffix: str, magic: bytes
-) -> None:
+def test_the_same_replay_gives_the_same_picture(tone: Path, tmp_path: Path, suffix: str, magic: bytes) -> None:
     pictures = []
     for name in ("one", "two"):
         path = tmp_path / f"{name}{suffix}"
@@ -287,9 +274,7 @@ def test_a_replay_that_held_nothing_is_drawn_too(tone: Path, tmp_path: Path) -> 
 
 
 def test_an_unknown_kind_of_picture_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        OptionError, match=r"call\.gif: unknown kind of picture; expected .*\.png, \.svg, \.pdf"
-    ):
+    with pytest.raises(OptionError, match=r"call\.gif: unknown kind of picture; expected .*\.png, \.svg, \.pdf"):
         check_plot_path(tmp_path / "call.gif")
 
 
@@ -304,9 +289,7 @@ def test_a_picture_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder.png"]
 
 
-def test_a_failed_drawing_leaves_the_old_picture(
-    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_drawing_leaves_the_old_picture(tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(b"old")
 

@@ -67,9 +67,7 @@ def plugin_probabilities(frames: Frames) -> list[float]:
     model = onnx_model.OnnxModel(onnx_session=onnx_model.new_inference_session(True), sample_rate=SAMPLE_RATE)
     smooth = ExpFilter(alpha=0.35)
     return [
-        smooth.apply(
-            exp=1.0, sample=model(np.divide(frame * 32768, np.iinfo(np.int16).max, dtype=np.float32))
-        )
+        smooth.apply(exp=1.0, sample=model(np.divide(frame * 32768, np.iinfo(np.int16).max, dtype=np.float32)))
         for frame in frames
     ]
 
@@ -137,20 +135,14 @@ class TestSilero:
         with pytest.raises(ModelError, match="install livekit-plugins-silero"):
             silero_detector._model_path()
 
-    def test_a_plugin_without_its_model_is_named(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_a_plugin_without_its_model_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         files = [Path("gone/silero_vad.onnx")]
         plugin = SimpleNamespace(files=files, version="1.8.9", locate_file=lambda file: tmp_path / file)
         monkeypatch.setattr(silero_detector, "distribution", lambda name: plugin)
-        with pytest.raises(
-            ModelError, match=r"livekit-plugins-silero 1\.8\.9 is installed without its silero_vad"
-        ):
+        with pytest.raises(ModelError, match=r"livekit-plugins-silero 1\.8\.9 is installed without its silero_vad"):
             silero_detector._model_path()
 
-    def test_a_model_that_cannot_be_read_is_named(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_a_model_that_cannot_be_read_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         path = tmp_path / "silero_vad.onnx"
         path.write_bytes(b"not a model")
         monkeypatch.setattr(silero_detector, "_model_path", lambda: path)
@@ -301,9 +293,7 @@ class TestSegmenter:
         segmenter = SpeechSegmenter(min_speech_duration=0.0, min_silence_duration=0.0)
         assert [segmenter.push(p) for p in (0.9, 0.1)] == [STARTED, ENDED]
 
-    @pytest.mark.parametrize(
-        ("duration", "frames"), [(0.032, 1), (0.0321, 2), (0.32, 10), (0.96, 30), (0.55, 18)]
-    )
+    @pytest.mark.parametrize(("duration", "frames"), [(0.032, 1), (0.0321, 2), (0.32, 10), (0.96, 30), (0.55, 18)])
     def test_durations_count_in_whole_frames_rounded_up(self, duration: float, frames: int) -> None:
         segmenter = SpeechSegmenter(min_speech_duration=duration)
         changes = [segmenter.push(0.9) for _ in range(frames)]

@@ -38,7 +38,10 @@ class _Recorder:
     name = "recorder"
 
     def __init__(
-        self, lexicon: Lexicon, weights: EvidenceWeights, states: list[tuple[float, float, Mapping[str, float]]]
+        self,
+        lexicon: Lexicon,
+        weights: EvidenceWeights,
+        states: list[tuple[float, float, Mapping[str, float]]],
     ) -> None:
         self._features = WordFeatures((), ignorable_tokens(lexicon))
         self._lexicon, self._weights, self._states = lexicon, weights, states

@@ -17,7 +17,20 @@ SENTENCES = (
 
 def backchannel_phrases(lexicon: Lexicon) -> list[str]:
     """The ignore phrases of one or two words; the commonest ones more often."""
-    common = ["mm-hm", "uh-huh", "yeah", "okay", "right", "yes", "hmm", "mm", "sure", "i see", "oh", "yep"] * 8
+    common = [
+        "mm-hm",
+        "uh-huh",
+        "yeah",
+        "okay",
+        "right",
+        "yes",
+        "hmm",
+        "mm",
+        "sure",
+        "i see",
+        "oh",
+        "yep",
+    ] * 8
     return common + [phrase for phrase in lexicon.ignore if len(phrase.split()) <= 2]
 
 
@@ -26,9 +39,7 @@ def interruption_phrases(lexicon: Lexicon, utterances: Path) -> list[str]:
     with gzip.open(utterances, "rt", encoding="utf-8") as lines:
         spoken = [line.split() for line in lines]
     openings = [
-        " ".join(words[:7])
-        for words in spoken[::20]
-        if len(words) >= 4 and not lexicon.match(words[0]).ignore_only
+        " ".join(words[:7]) for words in spoken[::20] if len(words) >= 4 and not lexicon.match(words[0]).ignore_only
     ]
     short = list(SENTENCES) + list(lexicon.interrupt)
     return short * max(1, len(openings) // len(short)) + openings

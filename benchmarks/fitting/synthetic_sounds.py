@@ -106,7 +106,13 @@ def spoken_phrases(
             text = choice.choice(interruptions if interruption else backchannels)
             voice = choice.choice(VOICES) + choice.choice(VARIANTS)
             command = ["espeak-ng", "-v", voice, "-p", str(choice.randint(15, 85))]
-            command += ["-s", str(choice.randint(120, 210)), "-w", str(path), text + choice.choice(["", ".", "!", "?"])]
+            command += [
+                "-s",
+                str(choice.randint(120, 210)),
+                "-w",
+                str(path),
+                text + choice.choice(["", ".", "!", "?"]),
+            ]
             subprocess.run(command, check=True, capture_output=True)
             samples, rate = soundfile.read(path, dtype="float32")
             if len(samples) < 0.1 * rate:

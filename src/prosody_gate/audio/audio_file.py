@@ -91,9 +91,7 @@ class AudioFile:
         file = self._open_file()
         return float(file.frames / file.samplerate)
 
-    def blocks(
-        self, channel: int | None = None, *, seconds: float = 1.0
-    ) -> Iterator[npt.NDArray[np.float32]]:
+    def blocks(self, channel: int | None = None, *, seconds: float = 1.0) -> Iterator[npt.NDArray[np.float32]]:
         """Read the file from its start.
 
         Args:
@@ -172,9 +170,7 @@ class AudioFile:
         if UNFINISHED_OGG in log:
             raise AudioError(f"{self._path}: is cut short: its last page is missing; expected a whole file")
         if file.frames >= UNKNOWN_FRAMES:
-            raise AudioError(
-                f"{self._path}: its header does not say how long it is; expected a finished file"
-            )
+            raise AudioError(f"{self._path}: its header does not say how long it is; expected a finished file")
         if file.frames == 0:
             raise AudioError(f"{self._path}: is empty (0 samples); expected a recording")
 
@@ -185,6 +181,4 @@ class AudioFile:
 
     def _damaged(self, position: int) -> str:
         rate = self.sample_rate
-        return (
-            f"is damaged or cut short after {position / rate:.2f} s; expected {self.duration:.2f} s of audio"
-        )
+        return f"is damaged or cut short after {position / rate:.2f} s; expected {self.duration:.2f} s of audio"

@@ -48,9 +48,7 @@ def to_float32(
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         finite = np.isfinite(samples) if samples.ndim == 1 else np.isfinite(samples).all(axis=1)
         first = start + int(np.argmin(finite))
-        raise AudioError(
-            f"{source}: sample {first} is not a finite number (NaN or infinite); expected [-1, 1]"
-        )
+        raise AudioError(f"{source}: sample {first} is not a finite number (NaN or infinite); expected [-1, 1]")
     if lowest < -1.0 or highest > 1.0:
         samples = np.clip(samples, -1.0, 1.0)
     return _mono(samples)

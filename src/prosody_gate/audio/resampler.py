@@ -90,9 +90,7 @@ class Resampler:
             AudioError: The samples are not float32 of shape [n].
         """
         if samples.dtype != np.float32 or samples.ndim != 1:
-            raise AudioError(
-                f"samples are {samples.dtype} of shape {samples.shape}; expected float32 of shape [n]"
-            )
+            raise AudioError(f"samples are {samples.dtype} of shape {samples.shape}; expected float32 of shape [n]")
         self._received += samples.size
         if self._passes_through:
             return samples

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated

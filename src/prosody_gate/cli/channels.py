@@ -25,9 +25,7 @@ class Channels(NamedTuple):
     """When the agent speaks, where it has no channel of its own."""
 
 
-def choose_channels(
-    recording: AudioFile, *, user: int | None, agent: int | None, agent_speech: str | None
-) -> Channels:
+def choose_channels(recording: AudioFile, *, user: int | None, agent: int | None, agent_speech: str | None) -> Channels:
     """Settle the channels, from what was said and what can be told.
 
     A mono recording is the user's. In a stereo recording it is enough to name one channel: the other
@@ -44,9 +42,7 @@ def choose_channels(
         AudioError: A channel is not there, or the spans cannot be used.
     """
     if agent is not None and agent_speech is not None:
-        raise OptionError(
-            "--agent: --agent-channel says when the agent speaks already; expected one of the two"
-        )
+        raise OptionError("--agent: --agent-channel says when the agent speaks already; expected one of the two")
     count = recording.channels
     if count == 2 and agent_speech is None:
         if user is None and agent in (0, 1):
@@ -66,9 +62,7 @@ def choose_channels(
         hint = "; for a mono recording use --agent always, never or SPANS.json" if count == 1 else ""
         raise OptionError(f"--agent-channel: is the user's channel too ({user}); expected another{hint}")
     if agent is None and agent_speech is None and count > 1:
-        raise OptionError(
-            f"{recording.path}: has {count} channels; expected --agent-channel N or --agent as well"
-        )
+        raise OptionError(f"{recording.path}: has {count} channels; expected --agent-channel N or --agent as well")
     return Channels(user, agent, _agent_speech(agent_speech))
 
 
@@ -79,7 +73,5 @@ def _agent_speech(said: str | None) -> AgentSpeech:
         return "never"
     path = Path(said)
     if not path.suffix and not os.path.exists(path):
-        raise OptionError(
-            f"--agent: expected always, never or a JSON file of [start, end] spans, got {said!r}"
-        )
+        raise OptionError(f"--agent: expected always, never or a JSON file of [start, end] spans, got {said!r}")
     return read_spans(path)

@@ -97,9 +97,7 @@ def _fields(option: Sequence[str]) -> dict[str, float]:
         if not (name and equals):
             raise OptionError(f"--option {entry!r}: expected name=value, for instance max_hold=2.0")
         if name not in GateOptions.model_fields:
-            raise OptionError(
-                f"--option {name}: unknown; expected one of {', '.join(GateOptions.model_fields)}"
-            )
+            raise OptionError(f"--option {name}: unknown; expected one of {', '.join(GateOptions.model_fields)}")
         if name in fields:
             raise OptionError(f"--option {name}: given twice; expected once")
         try:

@@ -120,9 +120,7 @@ def run(
     ] = None,
     as_json: Annotated[
         bool,
-        typer.Option(
-            "--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else, on standard output."
-        ),
+        typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else, on standard output."),
     ] = False,
     plot: Annotated[
         Path | None,
@@ -134,9 +132,7 @@ def run(
     ] = None,
     quiet: Annotated[
         bool,
-        typer.Option(
-            "--quiet", "-q", rich_help_panel=OUTPUT, help="No table and no progress, the sum alone."
-        ),
+        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No table and no progress, the sum alone."),
     ] = False,
 ) -> None:
     """Run the gate over a recorded call and print what it decided, an overlap a row.

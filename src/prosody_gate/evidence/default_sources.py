@@ -12,13 +12,17 @@ from .weights import EvidenceWeights
 from .words_evidence import WordsEvidence
 
 
-def default_sources(lexicon: Lexicon) -> tuple[EvidenceSource, ...]:
-    """Words, time, voice, listener and context, with the shipped weights.
+def default_sources(lexicon: Lexicon, weights: EvidenceWeights | None = None) -> tuple[EvidenceSource, ...]:
+    """Words, time, voice, listener and context.
+
+    Args:
+        lexicon: Tells which words a listener says.
+        weights: Fitted weights; those that ship with the package when None.
 
     Raises:
         ModelError: The shipped weights are missing or damaged.
     """
-    weights = EvidenceWeights.load()
+    weights = weights or EvidenceWeights.load()
     return (
         WordsEvidence(lexicon, weights),
         TimeEvidence(lexicon, weights),

@@ -34,6 +34,4 @@ class ListenerEvidence:
         if observation.words:
             return 0.0
         weights = self._weights
-        return sum(
-            weights.get(name, 0.0) * value for name, value in listener_features(observation, self._features)
-        )
+        return sum(weights.get(name, 0.0) * value for name, value in listener_features(observation, self._features))

@@ -12,9 +12,7 @@ UNTOLD_KNOTS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 """The same for the speech after the last word that was transcribed."""
 
 
-def time_features(
-    *, duration: float, untold: float, ended: bool, words_kind: str
-) -> Iterator[tuple[str, float]]:
+def time_features(*, duration: float, untold: float, ended: bool, words_kind: str) -> Iterator[tuple[str, float]]:
     """Hinge functions of the two durations, apart for speech that goes on and speech that has ended.
 
     Args:

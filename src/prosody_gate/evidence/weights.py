@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -34,15 +35,31 @@ class EvidenceWeights:
     network: Mapping[str, npt.NDArray[np.float32]]
     """Parameters of the voice network."""
 
+    def save(self, folder: Path) -> None:
+        """Write the two files that `load` reads."""
+        folder.mkdir(parents=True, exist_ok=True)
+        table = {
+            "provenance": dict(self.provenance),
+            "listener": dict(self.listener),
+            "time": dict(self.time),
+            "words": dict(self.words),
+        }
+        text = json.dumps(table, indent=0, sort_keys=True) + "\n"
+        (folder / TABLE_FILE).write_text(text, encoding="utf-8")
+        np.savez(folder / NETWORK_FILE, **dict(self.network))
+
     @classmethod
     @cache
-    def load(cls) -> EvidenceWeights:
-        """The shipped weights, read once a process.
+    def load(cls, folder: Path = DATA_FOLDER) -> EvidenceWeights:
+        """Read a folder's weights, once a process.
+
+        Args:
+            folder: Where the two weight files are; those that ship with the package by default.
 
         Raises:
             ModelError: A weight file is missing or damaged.
         """
-        table_path, network_path = DATA_FOLDER / TABLE_FILE, DATA_FOLDER / NETWORK_FILE
+        table_path, network_path = folder / TABLE_FILE, folder / NETWORK_FILE
         try:
             table = json.loads(table_path.read_text(encoding="utf-8"))
             with np.load(network_path) as arrays:
@@ -54,8 +71,8 @@ class EvidenceWeights:
                 listener=table["listener"],
                 network=network,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise ModelError(
-                f"evidence weights in {DATA_FOLDER.name}/: expected the files {TABLE_FILE} and {NETWORK_FILE} "
+                f"evidence weights in {folder}: expected the files {TABLE_FILE} and {NETWORK_FILE} "
                 f"as benchmarks/fit_evidence.py writes them ({error})"
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 FIRST_WORDS: Final = 3
@@ -47,7 +48,7 @@ class WordFeatures:
             yield f"word{place + 1}={word}"
         for word in dict.fromkeys(words):
             yield f"any={word}"
-        for before, word in zip(words, words[1:], strict=False):
+        for before, word in pairwise(words):
             yield f"pair={before} {word}"
         if len(tokens) <= CONTEXT_WORDS:
             yield f"last={words[-1]}"

@@ -139,9 +139,7 @@ class Gate:
         self._options = self._options.replace(**fields)
         self._segmenter.update_options(**self._segmenter_options())
 
-    def push(
-        self, frame: npt.NDArray[np.float32] | None, speech_probability: float
-    ) -> list[GateEvent]:
+    def push(self, frame: npt.NDArray[np.float32] | None, speech_probability: float) -> list[GateEvent]:
         """Take the next frame of the user's channel.
 
         Args:
@@ -256,9 +254,7 @@ class Gate:
         hold = self._event(overlap, GateEventKind.HOLD, "speech")
         return [hold, *self._judge(overlap)]
 
-    def _go_on(
-        self, overlap: Overlap, frame: npt.NDArray[np.float32] | None, *, ended: bool
-    ) -> list[GateEvent]:
+    def _go_on(self, overlap: Overlap, frame: npt.NDArray[np.float32] | None, *, ended: bool) -> list[GateEvent]:
         observation = overlap.observation
         observation.time = self._now
         observation.speech_end = self._segments[-1].end = self._segmenter.last_speech_end

@@ -97,9 +97,7 @@ class Lexicon:
             changes.append((path, content))
             if content.language is not None:
                 # Within its own language, so that replacing one language's list leaves the others alone.
-                whole = PhraseFile(
-                    ignore=content.ignore, interrupt=content.interrupt, variants=content.variants
-                )
+                whole = PhraseFile(ignore=content.ignore, interrupt=content.interrupt, variants=content.variants)
                 before = sources.get(content.language, cls())
                 sources[content.language] = before._changed_by(whole, source=path)
 
@@ -170,9 +168,7 @@ class Lexicon:
                     raise LexiconError(f"cannot remove {phrase!r}: it is not on the {name} list")
         return changed
 
-    def replace(
-        self, *, ignore: Iterable[str] | None = None, interrupt: Iterable[str] | None = None
-    ) -> Lexicon:
+    def replace(self, *, ignore: Iterable[str] | None = None, interrupt: Iterable[str] | None = None) -> Lexicon:
         """Return a lexicon with a whole list replaced; None keeps a list, an empty list clears it.
 
         Raises:
@@ -299,9 +295,7 @@ class Lexicon:
 
     @cached_property
     def _known_words(self) -> frozenset[str]:
-        phrases = (
-            token for phrases in (self._ignore, self._interrupt) for tokens in phrases for token in tokens
-        )
+        phrases = (token for phrases in (self._ignore, self._interrupt) for tokens in phrases for token in tokens)
         return frozenset(self._spellings.words().union(phrases))
 
     def _copy(self) -> Lexicon:
@@ -346,9 +340,7 @@ class Lexicon:
         self._spellings.merge(other._spellings)
         taken = self._ignore.keys() | self._interrupt.keys()
         self._ignore.update({tokens: text for tokens, text in other._ignore.items() if tokens not in taken})
-        self._interrupt.update(
-            {tokens: text for tokens, text in other._interrupt.items() if tokens not in taken}
-        )
+        self._interrupt.update({tokens: text for tokens, text in other._interrupt.items() if tokens not in taken})
 
     def _changed_by(self, file: PhraseFile, *, source: Path, lists: bool = True) -> Lexicon:
         try:

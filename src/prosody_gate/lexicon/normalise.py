@@ -83,11 +83,7 @@ def tokenize(text: str) -> tuple[str, ...]:
 
 def ends_within_word(text: str) -> bool:
     """Whether the last character of the text belongs to a word, so that the word may still go on."""
-    return (
-        bool(text)
-        and not text[-1].isspace()
-        and bool(tokenize(text[-1]) or text[-1] == "'" or _is_mark(text[-1]))
-    )
+    return bool(text) and not text[-1].isspace() and bool(tokenize(text[-1]) or text[-1] == "'" or _is_mark(text[-1]))
 
 
 def _has_letter(word: str) -> bool:

@@ -64,9 +64,7 @@ class PhraseFile:
         except OSError as error:
             raise LexiconError(f"{path}: cannot read this phrase file: {error.strerror or error}") from error
         except UnicodeDecodeError as error:
-            raise LexiconError(
-                f"{path}: not UTF-8 text (byte {error.start}); a phrase file is UTF-8 TOML"
-            ) from error
+            raise LexiconError(f"{path}: not UTF-8 text (byte {error.start}); a phrase file is UTF-8 TOML") from error
         except tomllib.TOMLDecodeError as error:
             raise LexiconError(f"{path}: not valid TOML: {error}") from error
 
@@ -78,9 +76,7 @@ class PhraseFile:
             raise LexiconError(f'{path}: language: expected a code such as "en", got {language!r}')
         variants = content.get("variants", {})
         if not isinstance(variants, dict):
-            raise LexiconError(
-                f"{path}: variants: expected a table of phrase = [spellings], got {variants!r}"
-            )
+            raise LexiconError(f"{path}: variants: expected a table of phrase = [spellings], got {variants!r}")
 
         lists = {key: check_phrases(content[key], where=f"{path}: {key}") for key in _LISTS if key in content}
         for first, second in _OPPOSITES:

@@ -75,12 +75,7 @@ class Spellings:
 
     def words(self) -> set[str]:
         """Return every token that some spelling, or what it stands for, is written with."""
-        return {
-            token
-            for rows in self._by_first.values()
-            for written, target in rows
-            for token in (*written, *target)
-        }
+        return {token for rows in self._by_first.values() for written, target in rows for token in (*written, *target)}
 
     def first_words(self) -> Set[str]:
         """Return the tokens that spellings begin with; the set follows later additions."""

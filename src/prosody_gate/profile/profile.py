@@ -128,20 +128,15 @@ def _microphone(table: dict[str, Any], *, source: str) -> Microphone:
     if name == "name":
         raise OptionError(f"{source}: name: expected text, got {problem['input']!r}")
     low, high = (
-        next(getattr(bound, side) for bound in fields[name].metadata if hasattr(bound, side))
-        for side in ("ge", "le")
+        next(getattr(bound, side) for bound in fields[name].metadata if hasattr(bound, side)) for side in ("ge", "le")
     )
-    raise OptionError(
-        f"{source}: {name}: expected a number from {low:g} to {high:g}, got {problem['input']!r}"
-    )
+    raise OptionError(f"{source}: {name}: expected a number from {low:g} to {high:g}, got {problem['input']!r}")
 
 
 def _gate(table: dict[str, Any], *, source: str) -> Mapping[str, float]:
     for name, value in table.items():
         # pydantic would take true for 1 and "0.5" for 0.5; in a file either is a slip.
-        if name in GateOptions.model_fields and (
-            isinstance(value, bool) or not isinstance(value, (int, float))
-        ):
+        if name in GateOptions.model_fields and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise OptionError(f"{source}: {name}: expected a number, got {value!r}")
     GateOptions.create(source, **table)
     return MappingProxyType({name: float(value) for name, value in table.items()})

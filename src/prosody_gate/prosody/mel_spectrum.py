@@ -52,9 +52,7 @@ class MelSpectrum:
         self._window = np.hanning(WINDOW_SAMPLES).astype(np.float32)
         # A Hann window keeps 3/8 of the power of what it is laid over.
         self._bank = _filter_bank().T / np.float32(WINDOW_SAMPLES * 0.375)
-        self.centres_hz = _mel_to_hz(
-            np.linspace(_hz_to_mel(LOWEST_HZ), _hz_to_mel(HIGHEST_HZ), MEL_BANDS + 2)
-        )[1:-1]
+        self.centres_hz = _mel_to_hz(np.linspace(_hz_to_mel(LOWEST_HZ), _hz_to_mel(HIGHEST_HZ), MEL_BANDS + 2))[1:-1]
 
     def compute(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Log-mel spectra in dB.

@@ -58,7 +58,7 @@ class PitchTracker:
         self._window = np.hanning(WINDOW_SAMPLES).astype(np.float32)
         window_correlation = self._correlate(self._window)
         self._first = int(LAG_RATE / highest_hz)
-        self._last = int(math.ceil(LAG_RATE / lowest_hz))
+        self._last = math.ceil(LAG_RATE / lowest_hz)
         # One lag more on either side, so that every lag in range has two neighbours.
         lags = np.arange(self._first - 1, self._last + 2)
         self._scale = (window_correlation[0] / window_correlation[lags]).astype(np.float32)

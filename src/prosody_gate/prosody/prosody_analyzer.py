@@ -40,9 +40,7 @@ class ProsodyAnalyzer:
         speaker_norm: The user to start from; None learns it.
     """
 
-    def __init__(
-        self, *, noise_floor: NoiseFloor | None = None, speaker_norm: SpeakerNorm | None = None
-    ) -> None:
+    def __init__(self, *, noise_floor: NoiseFloor | None = None, speaker_norm: SpeakerNorm | None = None) -> None:
         self.noise_floor = noise_floor or NoiseFloor()
         self.speaker_norm = speaker_norm or SpeakerNorm()
         self._mel = MelSpectrum()
@@ -107,7 +105,7 @@ class ProsodyAnalyzer:
         return self._measure(0)
 
     def look_back(self, frames: int) -> list[ProsodyFrame]:
-        """All measurements of the last `frames` frames, oldest first, fewer where the stream or the history is shorter."""
+        """All measurements of the last `frames` frames, oldest first; fewer where less is remembered."""
         self._semitones.clear()
         count = min(frames, len(self._levels))
         return [self._measure(age) for age in range(count - 1, -1, -1)]

@@ -27,9 +27,7 @@ class Span(NamedTuple):
     end: float
 
 
-def spans_of_channel(
-    frames: Iterable[npt.NDArray[np.float32]], detector: SpeechDetector
-) -> tuple[Span, ...]:
+def spans_of_channel(frames: Iterable[npt.NDArray[np.float32]], detector: SpeechDetector) -> tuple[Span, ...]:
     """The spans in which an agent's own channel carries speech, pauses between sentences included.
 
     Args:

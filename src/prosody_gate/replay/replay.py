@@ -179,9 +179,7 @@ def _drive(
     return recorder
 
 
-def _running_out(
-    frames: Iterable[npt.NDArray[np.float32]], gate: Gate
-) -> Iterator[npt.NDArray[np.float32]]:
+def _running_out(frames: Iterable[npt.NDArray[np.float32]], gate: Gate) -> Iterator[npt.NDArray[np.float32]]:
     """The frames, and silence after them for as long as something is held, as a call would go on."""
     yield from frames
     silence = np.zeros(FRAME_SAMPLES, np.float32)

@@ -27,9 +27,7 @@ def read_transcripts(path: Path | str) -> tuple[Transcript, ...]:
         raise TranscriptError(f"{path}: cannot be read ({error.strerror}); expected one {FORM} a line") from None
     except UnicodeDecodeError:
         raise TranscriptError(f"{path}: not UTF-8 text; expected one {FORM} a line") from None
-    transcripts = [
-        _parse(line, where=f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()
-    ]
+    transcripts = [_parse(line, where=f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
     return tuple(sorted(transcripts, key=lambda transcript: transcript.at))
 
 
@@ -49,9 +47,10 @@ def _parse(line: str, *, where: str) -> Transcript:
         raise TranscriptError(f"{where}: final is {fields['final']!r}; expected true or false")
     for name in NUMBERS:
         value = fields.get(name)
-        if name == "at" or value is not None:
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < LONGEST:
-                raise TranscriptError(f"{where}: {name} is {value!r}; expected seconds, 0 or more")
+        if value is None and name != "at":
+            continue
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < LONGEST:
+            raise TranscriptError(f"{where}: {name} is {value!r}; expected seconds, 0 or more")
     try:
         return Transcript(**fields)
     except ValueError as error:

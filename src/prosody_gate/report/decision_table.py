@@ -73,10 +73,7 @@ def decision_table(result: ReplayResult, *, width: int = 80) -> Table:
     )
     for row, event in enumerate(events):
         style = TERMINAL[event.kind]
-        cells = [
-            Text(cell.cells[row], style=style if cell.header in ("kind", "decision") else "")
-            for cell in columns
-        ]
+        cells = [Text(cell.cells[row], style=style if cell.header in ("kind", "decision") else "") for cell in columns]
         table.add_row(*cells[:text_at], Text(_quoted(event.text)), *cells[text_at:])
     return table
 

@@ -164,9 +164,7 @@ class TimelineFigure:
 
     def _word_labels(self) -> _Labels:
         # Finals choose their places first; interim text fills what room is left.
-        ordered = sorted(
-            self._result.transcripts, key=lambda transcript: (not transcript.final, transcript.at)
-        )
+        ordered = sorted(self._result.transcripts, key=lambda transcript: (not transcript.final, transcript.at))
         texts = [
             self._text(
                 f"▸{_shortened(transcript.text)}",
@@ -256,9 +254,7 @@ class TimelineFigure:
         axes.set_ylim(-1.05 * peak, 1.05 * peak)
         for span in self._result.agent:
             axes.axvspan(span.start, span.end, color=AGENT, alpha=0.22, linewidth=0.0)
-        axes.fill_between(
-            envelope.times, envelope.lowest, envelope.highest, color=INK, linewidth=0.4, zorder=3
-        )
+        axes.fill_between(envelope.times, envelope.lowest, envelope.highest, color=INK, linewidth=0.4, zorder=3)
         self._label(axes, "user's voice\n(1 = full scale)")
 
     def _draw_level(self, axes: Axes) -> None:
@@ -314,9 +310,7 @@ class TimelineFigure:
 
     def _draw_wait(self, axes: Axes, event: GateEvent, probability: npt.NDArray[np.float64]) -> None:
         """Dot the time from the end of the hold to the decision, while more may come."""
-        held = np.flatnonzero(
-            (self._times > event.onset) & (self._times <= event.time) & np.isfinite(probability)
-        )
+        held = np.flatnonzero((self._times > event.onset) & (self._times <= event.time) & np.isfinite(probability))
         if held.size:
             last = held[-1]
             axes.plot(
@@ -364,9 +358,7 @@ class TimelineFigure:
             fontfamily=self._fonts,
             parse_math=False,
         )
-        figure.text(
-            left, 1.0 - 0.37 / height, Summary.of(self._result).sentence, va="top", fontsize=9.0, color=INK
-        )
+        figure.text(left, 1.0 - 0.37 / height, Summary.of(self._result).sentence, va="top", fontsize=9.0, color=INK)
         handles: list[Patch | Line2D] = [Patch(color=AGENT, label="agent speaks")]
         handles += [
             Line2D(

@@ -29,9 +29,7 @@ def check_plot_path(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if path.suffix.lower() not in UNDATED:
-        raise OptionError(
-            f"{path}: unknown kind of picture; expected a name that ends in {', '.join(UNDATED)}"
-        )
+        raise OptionError(f"{path}: unknown kind of picture; expected a name that ends in {', '.join(UNDATED)}")
     check_writable(path)
     return path
 
