@@ -73,7 +73,7 @@ def memory_per_gate(frames: Frames, lexicon: Lexicon, *, listener: bool) -> floa
     for _ in range(GATES):
         add()
     gc.collect()
-    return (process.memory_info().rss - before) / GATES / 1e6
+    return float((process.memory_info().rss - before) / GATES / 1e6)
 
 
 def measure(path: Path) -> dict[str, object]:

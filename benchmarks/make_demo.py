@@ -17,6 +17,7 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from librosa.effects import trim
 
 from fitting.synthetic_sounds import cough
 
@@ -48,7 +49,7 @@ def say(text: str, voice: tuple[str, int, int], level_dbfs: float, *, pitch: int
         ]
         subprocess.run(command, check=True)
         samples, rate = soundfile.read(path, dtype="float32")
-    samples, _ = librosa.effects.trim(librosa.resample(samples, orig_sr=rate, target_sr=RATE), top_db=40)
+    samples, _ = trim(librosa.resample(samples, orig_sr=rate, target_sr=RATE), top_db=40)
     return at_level(samples, level_dbfs)
 
 

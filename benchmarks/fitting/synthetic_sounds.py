@@ -88,7 +88,7 @@ def thump(rng: np.random.Generator) -> Samples:
         sound += rng.uniform(0.2, 1.0) * np.sin(2 * np.pi * frequency * time) * np.exp(-time / fall)
     noise = rng.normal(0.0, 1.0, length) * np.exp(-time / rng.uniform(0.003, 0.08))
     sound += rng.uniform(0.1, 1.5) * noise
-    return (sound / (np.abs(sound).max() + 1e-9)).astype(np.float32)
+    return np.asarray(sound / (np.abs(sound).max() + 1e-9), np.float32)
 
 
 def spoken_phrases(

@@ -87,7 +87,7 @@ def train_voice_network(scenes: Sequence[Scene], *, seed: int = 0) -> dict[str, 
             loss = nn.functional.binary_cross_entropy_with_logits(log_odds, wanted, reduction="none")
             loss = (loss * counted[batch]).sum() / counted[batch].sum()
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()

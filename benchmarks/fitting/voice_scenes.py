@@ -102,7 +102,7 @@ class SceneMaker:
     def varied(self, clip: Clip) -> Samples:
         """The clip with another speed, level, noise, room and band."""
         rng = self._rng
-        samples = librosa.resample(
+        samples: Samples = librosa.resample(
             clip.samples, orig_sr=RATE, target_sr=int(RATE / rng.uniform(0.88, 1.14)), res_type="soxr_qq"
         )
         if clip.kind.startswith("espeak") and rng.random() < 0.6:
@@ -113,12 +113,12 @@ class SceneMaker:
         ratio_db = rng.uniform(5.0, 20.0) if rng.random() < 0.5 else rng.uniform(20.0, 50.0)
         audio = self._noise(self._length(samples)) * np.float32(level * 10.0 ** (-ratio_db / 20.0))
         self._lay(audio, samples)
-        audio = np.clip(audio, -1.0, 1.0)
+        audio = np.clip(audio, -1.0, 1.0).astype(np.float32)
         if rng.random() < 0.25:
             audio = scipy.signal.sosfilt(self._telephone, audio).astype(np.float32)
         elif rng.random() < 0.3:
             audio = scipy.signal.lfilter([1.0, -rng.uniform(0.0, 0.7)], [1.0], audio).astype(np.float32)
-        return audio
+        return np.asarray(audio, np.float32)
 
     def _length(self, samples: Samples) -> int:
         return int((LEAD_IN + TAIL) * RATE) + len(samples)
@@ -143,7 +143,7 @@ class SceneMaker:
         time = np.arange(int(RATE * 0.2)) / RATE
         response = rng.normal(0.0, 1.0, len(time)) * np.exp(-time / rng.uniform(0.01, 0.06))
         response[0] += rng.uniform(2.0, 12.0)
-        return scipy.signal.fftconvolve(samples, response)[: len(samples)].astype(np.float32)
+        return np.asarray(scipy.signal.fftconvolve(samples, response)[: len(samples)], np.float32)
 
     def scene(self, clip: Clip, audio: Samples, *, activation: float = 0.5) -> Scene | None:
         """What a gate sees of a clip's audio.

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from .bench import bench
 from .one_line_errors import PROGRAM, OneLineErrors
 from .run import run
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run)
+app.command("bench")(bench)
 
 
 def _print_version(wanted: bool) -> None:

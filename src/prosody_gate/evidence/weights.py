@@ -46,7 +46,8 @@ class EvidenceWeights:
         }
         text = json.dumps(table, indent=0, sort_keys=True) + "\n"
         (folder / TABLE_FILE).write_text(text, encoding="utf-8")
-        np.savez(folder / NETWORK_FILE, **dict(self.network))
+        arrays: dict[str, Any] = dict(self.network)
+        np.savez(folder / NETWORK_FILE, **arrays)
 
     @classmethod
     @cache

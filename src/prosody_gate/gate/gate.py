@@ -192,6 +192,17 @@ class Gate:
         self._stop_listening()
         return events
 
+    def abandon(self, error: Exception) -> list[GateEvent]:
+        """Be transparent from here on, because of an error here or around the gate; releases what is held."""
+        self.failure = error
+        events = []
+        for overlap in self._undecided():
+            try:
+                events.append(self._decide(overlap, GateEventKind.RELEASE, "failure"))
+            except Exception:  # the listener may fail again when it is stopped; the decision stands
+                events.append(self._event(overlap, GateEventKind.RELEASE, "failure"))
+        return events
+
     def _advance(self, time: float) -> None:
         """Move the clock on between two frames; a caller's clock that runs ahead must not carry the stream's along."""
         self._now = max(self._now, min(time, (self._frames + 1) * FRAME_DURATION))
@@ -202,9 +213,8 @@ class Gate:
         try:
             return step()
         except Exception as error:
-            self.failure = error
             logger.exception("the gate failed and is transparent from here on")
-            return [self._decide(overlap, GateEventKind.RELEASE, "failure") for overlap in self._undecided()]
+            return self.abandon(error)
 
     def _push(self, frame: npt.NDArray[np.float32] | None, speech_probability: float) -> list[GateEvent]:
         if frame is not None:
@@ -392,6 +402,10 @@ class Gate:
         """The overlap that a transcript describes; None when it describes speech that was passed, or none at all."""
         segment = self._segment_at(transcript)
         return None if segment is None else segment.overlap
+
+    def knows(self, transcript: Transcript) -> bool:
+        """Whether a transcript describes speech, held or passed, that the gate remembers."""
+        return self._segment_at(transcript) is not None
 
     def _segment_at(self, transcript: Transcript) -> _Segment | None:
         if not self._segments:

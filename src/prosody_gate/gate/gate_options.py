@@ -168,9 +168,9 @@ class GateOptions(BaseModel):
         found = []
         for name, field in cls.model_fields.items():
             extra = field.json_schema_extra
-            if isinstance(extra, dict) and "tune" in extra:
-                low, high = extra["tune"]  # type: ignore[misc]
-                found.append(Tunable(name, low, high))  # type: ignore[arg-type]
+            bounds = extra.get("tune") if isinstance(extra, dict) else None
+            if isinstance(bounds, list):
+                found.append(Tunable(name, *(float(str(bound)) for bound in bounds)))
         return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -68,13 +69,21 @@ class PocketSphinxListener:
     overlaps in the same order give the same hypotheses.
     """
 
-    def __init__(self, *, model: Path | None = None, max_duration: float = 20.0) -> None:
+    def __init__(
+        self,
+        *,
+        model: Path | None = None,
+        max_duration: float = 20.0,
+        between_blocks: Callable[[], None] | None = None,
+    ) -> None:
         """Load the acoustic model, the language model and the dictionary.
 
         Args:
             model: Folder with `overlap.lm.bin` and `overlap.dict`; None takes the package's own.
             max_duration: Longest stretch of one overlap that is listened to, in seconds, pre-roll included;
                 bounds memory. The text stays as it is after that.
+            between_blocks: Called after each block of 512 samples. The decoder keeps the interpreter's lock while it
+                works; on a thread, this is where to let others run.
 
         Raises:
             ModelError: A model file is missing or cannot be read.
@@ -82,6 +91,7 @@ class PocketSphinxListener:
         self._folder = MODEL_FOLDER if model is None else Path(model)
         self._decoder = load_decoder(self._folder)
         self._max_samples = int(max_duration * SAMPLE_RATE)
+        self._between_blocks = between_blocks
         self._open = False
         self._mean = INITIAL_MEAN
         self._pending: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
@@ -142,7 +152,10 @@ class PocketSphinxListener:
         self._samples += len(pcm)
         self._origin = time - self._samples / SAMPLE_RATE
         try:
-            self._decoder.process_raw(pcm.tobytes(), False, False)
+            for first in range(0, len(pcm), FRAME_SAMPLES):
+                self._decoder.process_raw(pcm[first : first + FRAME_SAMPLES].tobytes(), False, False)
+                if self._between_blocks is not None:
+                    self._between_blocks()
             result = self._decoder.hyp()
         except RuntimeError as error:
             raise ModelError(f"PocketSphinx failed on a frame that ends at {time:.3f} s ({error})") from error

@@ -1,0 +1,171 @@
+"""The result of a benchmark, for tables, pictures and machines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+from .bench_settings import BenchSettings
+from .judge import GATE
+from .manifest import Manifest, SkippedLine
+from .outcome import ItemOutcome, Outcome
+from .system_score import IN_TIME, SystemScore
+
+FORMAT: Final = 1
+"""Version of the JSON form; it changes when a field is renamed or changes its meaning."""
+
+DEFINITIONS: Final = {
+    "onset": "start of the VAD's first speech frame within the event: the same for every system, and the zero of "
+    "every latency",
+    "caught": f"an interruption in which any overlap is confirmed within {IN_TIME:g} s of the onset; one in which the "
+    "VAD finds no speech is missed",
+    "false interruption": "a backchannel, nonspeech or noise event in which any overlap is confirmed, at any time",
+    "precision": "interruptions caught, of them and the false interruptions; depends on how common each label is",
+    "decided by": "share of events confirmed or cancelled by then; recall: interruptions confirmed by then, of all "
+    "interruptions; precision: interruptions among the events confirmed by then",
+    "runs on": f"seconds of agent speech after an interruption's onset: the latency, {IN_TIME:g} s for a missed one",
+    "intervals": "95 %: Wilson for shares, percentile bootstrap over events for latencies, Byar for rates",
+    "unlabelled": "confirmed overlaps that no labelled event lies within 0.3 s of; they count in the rate an hour",
+}
+"""What the figures mean, in the report itself."""
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """The gate at one sensitivity."""
+
+    sensitivity: float
+    score: SystemScore
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures of the curve as JSON-ready values."""
+        score = self.score
+        return {
+            "sensitivity": self.sensitivity,
+            "caught": score.caught.to_dict(),
+            "false_interruptions": score.false_interruptions.to_dict(),
+            "latency": None if score.latency is None else score.latency.to_dict(),
+            "runs_on": None if score.runs_on is None else score.runs_on.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """All figures of one benchmark."""
+
+    manifest: str
+    """The manifest's file name."""
+    kind: str
+    """clips, calls or overlaps."""
+    settings: Mapping[str, Any]
+    """What it was run with, as JSON-ready values."""
+    systems: tuple[SystemScore, ...]
+    """The gate first, then the baselines that could judge at least one event."""
+    not_applicable: tuple[str, ...]
+    """Baselines that need transcripts where there were none."""
+    outcomes: tuple[Outcome, ...]
+    """Every event with its verdicts, in order of the manifest."""
+    skipped: tuple[SkippedLine, ...]
+    """Lines that could not be used."""
+    ambiguous: int
+    """Events labelled ambiguous: not scored."""
+    agent_speech: float | None
+    """Seconds for which the agent spoke, in calls; None elsewhere."""
+    sweep: tuple[SweepPoint, ...] = ()
+    """The gate by sensitivity, in ascending order."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What else the caller wants to be told with the figures, as JSON-ready values."""
+
+    @classmethod
+    def of(
+        cls,
+        manifest: Manifest,
+        settings: BenchSettings,
+        items: Sequence[ItemOutcome],
+        *,
+        baselines: Sequence[str],
+        skipped: Sequence[SkippedLine] = (),
+        about: Mapping[str, Any] | None = None,
+    ) -> BenchReport:
+        """Score what was judged.
+
+        Args:
+            manifest: What was read.
+            settings: What it was run with.
+            items: In order of the manifest.
+            baselines: Names of all that ran.
+            skipped: Lines that turned out unusable while they were judged.
+            about: What else to tell with the figures.
+        """
+        outcomes = tuple(outcome for item in items for outcome in item.outcomes)
+        calls = manifest.kind == "calls"
+        speech = sum(item.agent_speech for item in items)
+        systems, without = [], []
+        for name in (GATE, *baselines):
+            judged = [(one, one.verdicts[name]) for one in outcomes if name in one.verdicts]
+            if not judged:
+                without.append(name)
+                continue
+            strangers = sum(item.unlabelled.get(name, 0) for item in items) if calls else None
+            systems.append(SystemScore.of(name, judged, unlabelled=strangers, agent_speech=speech))
+        return cls(
+            manifest=manifest.path.name,
+            kind=manifest.kind,
+            settings=settings.to_dict(manifest.kind),
+            systems=tuple(systems),
+            not_applicable=tuple(without),
+            outcomes=outcomes,
+            skipped=tuple(sorted((*manifest.skipped, *skipped), key=lambda line: line.line)),
+            ambiguous=manifest.ambiguous,
+            agent_speech=speech if calls else None,
+            sweep=tuple(
+                SweepPoint(value, SystemScore.of(GATE, [(one, one.sweep[value]) for one in outcomes]))
+                for value in sorted(set(settings.sweep))
+            ),
+            about=dict(about or {}),
+        )
+
+    @property
+    def gate(self) -> SystemScore:
+        """The gate's figures."""
+        return self.systems[0]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Events by label."""
+        return dict(sorted(Counter(outcome.label for outcome in self.outcomes).items()))
+
+    @property
+    def no_speech(self) -> int:
+        """Events in which the VAD found no speech."""
+        return sum(outcome.onset is None for outcome in self.outcomes)
+
+    def to_json(self) -> str:
+        """The report as one JSON object, the same bytes for the same input, with a newline at its end."""
+        report = {
+            "format": FORMAT,
+            "prosody_gate": version("prosody-gate"),
+            "manifest": self.manifest,
+            "kind": self.kind,
+            "about": dict(self.about),
+            "settings": dict(self.settings),
+            "definitions": DEFINITIONS,
+            "events": {
+                "scored": len(self.outcomes),
+                "by_label": dict(self.counts),
+                "no_speech": self.no_speech,
+                "ambiguous": self.ambiguous,
+                "skipped_lines": len(self.skipped),
+            },
+            "agent_speech": None if self.agent_speech is None else round(self.agent_speech, 3),
+            "systems": [system.to_dict() for system in self.systems],
+            "not_applicable": list(self.not_applicable),
+            "sweep": [point.to_dict() for point in self.sweep],
+            "skipped": [{"line": line.line, "problem": line.problem} for line in self.skipped],
+            "outcomes": [outcome.to_dict(GATE) for outcome in self.outcomes],
+        }
+        return json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

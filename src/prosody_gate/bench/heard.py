@@ -1,0 +1,83 @@
+"""What every system in a benchmark gets to see of one item: the same frames, speech probabilities and transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..audio import FRAME_DURATION
+from ..gate import GateOptions, Transcript
+from ..replay import Span
+from ..vad import SpeechChange, SpeechSegmenter
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One item as it was heard, without the samples."""
+
+    probabilities: Sequence[float]
+    """The VAD's speech probability of each frame."""
+    agent: tuple[Span, ...]
+    """When the agent speaks, in seconds."""
+    transcripts: tuple[Transcript, ...]
+    """In the order they arrive."""
+    overlaps: tuple[Span, ...]
+    """User speech that begins while the agent speaks, as the gate's own VAD options find it."""
+
+    @classmethod
+    def of(
+        cls,
+        probabilities: Sequence[float],
+        agent: tuple[Span, ...],
+        transcripts: Sequence[Transcript],
+        options: GateOptions,
+    ) -> Heard:
+        """Find the overlaps.
+
+        Args:
+            probabilities: One a frame.
+            agent: When the agent speaks.
+            transcripts: In any order.
+            options: Whose thresholds tell speech from silence.
+        """
+        ordered = tuple(sorted(transcripts, key=lambda transcript: transcript.at))
+        stretches = speech_stretches(
+            probabilities,
+            SpeechSegmenter(
+                activation_threshold=options.activation_threshold,
+                deactivation_threshold=options.deactivation_threshold,
+                min_speech_duration=options.min_speech_duration,
+                min_silence_duration=options.min_silence_duration,
+            ),
+        )
+        overlaps = tuple(stretch for stretch in stretches if begins_within(stretch.start, agent))
+        return cls(probabilities, agent, ordered, overlaps)
+
+    def overlap_at(self, time: float) -> Span | None:
+        """The last overlap that began at or before a time; None when there is none."""
+        return next((overlap for overlap in reversed(self.overlaps) if overlap.start <= time), None)
+
+    def agent_speaks_at(self, time: float) -> bool:
+        """Whether there is an agent to be stopped at a time."""
+        return begins_within(time, self.agent)
+
+
+def begins_within(time: float, spans: Sequence[Span]) -> bool:
+    """Whether a time lies in one of the spans."""
+    return any(span.start <= time < span.end for span in spans)
+
+
+def speech_stretches(probabilities: Sequence[float], segmenter: SpeechSegmenter) -> list[Span]:
+    """The stretches of speech that a fresh segmenter finds."""
+    stretches = []
+    for probability in probabilities:
+        if segmenter.push(probability) is SpeechChange.ENDED:
+            stretches.append(Span(segmenter.onset, segmenter.last_speech_end))
+    if segmenter.speaking:
+        stretches.append(Span(segmenter.onset, segmenter.last_speech_end))
+    return stretches
+
+
+def frame_end(index: int) -> float:
+    """End of the frame with an index from 0, in seconds."""
+    return (index + 1) * FRAME_DURATION

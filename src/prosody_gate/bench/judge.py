@@ -1,0 +1,268 @@
+"""Lets every system judge one item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import FRAME_SAMPLES, AudioFile
+from ..errors import AudioError
+from ..gate import Gate, GateEvent, GateEventKind, GateOptions, Transcript
+from ..replay import Span, read_frames, spans_of_channel
+from ..replay.replay import ALWAYS
+from ..replay.replay_words import replay_words
+from ..vad import SpeechDetector, create_detector
+from .baseline import Baseline
+from .bench_settings import BenchSettings
+from .call import Call
+from .clip import Clip
+from .decision import Decision
+from .drive import drive
+from .gate_factory import GateFactory
+from .heard import Heard
+from .labels import AMBIGUOUS
+from .manifest import Item
+from .outcome import ItemOutcome, Outcome, Verdict
+from .scene import LEAD_IN, SceneMaker
+from .word_overlap import WordOverlap
+
+GATE: Final = "gate"
+"""The gate's name among the systems."""
+
+LABEL_TOLERANCE: Final = 0.3
+"""Seconds by which a person's label and the VAD may disagree about where a sound begins or ends."""
+
+Frames = Iterable[npt.NDArray[np.float32]]
+RunGate = Callable[[Gate], list[GateEvent]]
+
+
+class _Judged(NamedTuple):
+    """All systems' decisions over one stream."""
+
+    systems: dict[str, list[Decision]]
+    sweep: dict[float, list[Decision]]
+
+
+class Judge:
+    """Judges items one by one, each as a call of its own.
+
+    Args:
+        settings: What the benchmark is run with.
+        gates: Makes the gate of each item.
+        baselines: What the gate is compared with.
+
+    Raises:
+        AudioError: The noise for the scenes cannot be read.
+    """
+
+    def __init__(self, settings: BenchSettings, gates: GateFactory, baselines: Sequence[Baseline]) -> None:
+        self._settings = settings
+        self._gates = gates
+        self._baselines = tuple(baselines)
+        self._scenes = SceneMaker(settings.scene)
+        self._detector: SpeechDetector | None = None
+
+    def judge(self, item: Item) -> ItemOutcome:
+        """Every system's verdict on one item.
+
+        Raises:
+            AudioError: Its recording cannot be used.
+        """
+        if isinstance(item, Clip):
+            return self._clip(item)
+        return self._call(item) if isinstance(item, Call) else self._overlap(item)
+
+    def _clip(self, clip: Clip) -> ItemOutcome:
+        scene = self._scenes.make(clip)
+        count = len(scene) // FRAME_SAMPLES
+        frames = scene[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
+        transcripts = [_moved(transcript, LEAD_IN - clip.start) for transcript in clip.transcripts]
+        heard = Heard.of(self._probabilities(frames), (ALWAYS,), transcripts, self._settings.options)
+        judged = self._all(clip, heard, lambda gate: drive(gate, frames, heard))
+        return ItemOutcome(clip.line, (_outcome(clip, heard.overlaps, judged),))
+
+    def _overlap(self, item: WordOverlap) -> ItemOutcome:
+        settings = self._settings
+        recorder = _Recorder()
+        # The very stream that the gate is given below.
+        replay_words(item.words, cast(Gate, recorder), interim_lag=settings.interim_lag)
+        heard = Heard.of(recorder.probabilities, (ALWAYS,), recorder.transcripts, settings.options)
+
+        def run(gate: Gate) -> list[GateEvent]:
+            events = replay_words(item.words, gate, interim_lag=settings.interim_lag)
+            if gate.failure is not None:
+                raise gate.failure
+            return events
+
+        judged = self._all(item, heard, run)
+        return ItemOutcome(item.line, (_outcome(item, heard.overlaps, judged),))
+
+    def _call(self, call: Call) -> ItemOutcome:
+        with AudioFile(call.audio) as recording:
+            for channel in (call.user_channel, call.agent_channel):
+                recording.blocks(channel)  # says at once that a channel is not there
+            if call.user_channel == call.agent_channel:
+                raise AudioError(f"{call.audio}: user_channel and agent_channel are both {call.user_channel}")
+            agent = call.agent
+            if call.agent_channel is not None:
+                agent = spans_of_channel(read_frames(recording, call.agent_channel), self._fresh_detector())
+            probabilities = self._probabilities(read_frames(recording, call.user_channel))
+            heard = Heard.of(probabilities, agent, call.transcripts, self._settings.options)
+            judged = self._all(call, heard, lambda gate: drive(gate, read_frames(recording, call.user_channel), heard))
+            duration = recording.duration
+        matched = [_best_event(overlap, call) for overlap in heard.overlaps]
+        outcomes = []
+        for place, event in enumerate(call.events):
+            if event.label == AMBIGUOUS:
+                continue
+            own = [overlap for overlap, match in zip(heard.overlaps, matched, strict=True) if match == place]
+            name = f"{call.name} {event.start:g}-{event.end:g}"
+            as_clip = Clip(call.line, name, call.group, event.label, event.set, call.audio)
+            outcomes.append(_outcome(as_clip, own, judged))
+        strangers = {overlap.start for overlap, match in zip(heard.overlaps, matched, strict=True) if match is None}
+        unlabelled = {
+            system: len({one.onset for one in decisions if one.confirm and one.onset in strangers})
+            for system, decisions in judged.systems.items()
+        }
+        spoken = sum(min(span.end, duration) - span.start for span in agent if span.start < duration)
+        return ItemOutcome(call.line, tuple(outcomes), spoken, unlabelled)
+
+    def _all(self, item: Item, heard: Heard, run: RunGate) -> _Judged:
+        options = self._settings.options
+        systems = {GATE: self._gate_decisions(item, options, heard, run)}
+        for baseline in self._baselines:
+            if heard.transcripts or not baseline.needs_transcripts:
+                systems[baseline.name] = baseline.decide(heard)
+        sweep = {
+            sensitivity: (
+                systems[GATE]
+                if sensitivity == options.sensitivity
+                else self._gate_decisions(item, options.replace(sensitivity=sensitivity), heard, run)
+            )
+            for sensitivity in self._settings.sweep
+        }
+        return _Judged(systems, sweep)
+
+    def _gate_decisions(self, item: Item, options: GateOptions, heard: Heard, run: RunGate) -> list[Decision]:
+        if not heard.overlaps:
+            return []
+        gate = self._gates(item, options)
+        gate.expects_transcripts = bool(heard.transcripts)
+        holds: dict[int, float] = {}
+        decisions = []
+        for event in run(gate):
+            if event.kind is GateEventKind.HOLD:
+                holds[event.overlap] = event.time
+                continue
+            decisions.append(
+                Decision(
+                    event.onset,
+                    event.time,
+                    confirm=event.kind is GateEventKind.CONFIRM,
+                    reason=event.reason,
+                    probability=event.probability,
+                    evidence=dict(event.evidence),
+                    text=event.text,
+                    held=holds[event.overlap],
+                    cancel=event.kind is GateEventKind.CANCEL,
+                )
+            )
+        return decisions
+
+    def _probabilities(self, frames: Frames) -> list[float]:
+        detector = self._fresh_detector()
+        return [detector.frame_probability(frame) for frame in frames]
+
+    def _fresh_detector(self) -> SpeechDetector:
+        if self._detector is None:
+            self._detector = create_detector(self._settings.vad)
+        self._detector.reset()
+        return self._detector
+
+
+class _Recorder:
+    """Takes a gate's place to write down what a gate would be given."""
+
+    def __init__(self) -> None:
+        self.probabilities: list[float] = []
+        self.transcripts: list[Transcript] = []
+
+    def agent_started(self, _time: float) -> list[GateEvent]:
+        return []
+
+    def hear(self, transcript: Transcript) -> list[GateEvent]:
+        self.transcripts.append(transcript)
+        return []
+
+    def push(self, _frame: None, probability: float) -> list[GateEvent]:
+        self.probabilities.append(probability)
+        return []
+
+    def close(self) -> list[GateEvent]:
+        return []
+
+
+def _outcome(item: Clip | WordOverlap, overlaps: Sequence[Span], judged: _Judged) -> Outcome:
+    onsets = frozenset(overlap.start for overlap in overlaps)
+    onset = min(onsets, default=None)
+
+    def verdict(decisions: Sequence[Decision]) -> Verdict:
+        return verdict_of([one for one in decisions if one.onset in onsets], onset)
+
+    return Outcome(
+        name=item.name,
+        line=item.line,
+        label=item.label,
+        set=item.set,
+        onset=onset,
+        verdicts={system: verdict(decisions) for system, decisions in judged.systems.items()},
+        sweep={sensitivity: verdict(decisions) for sensitivity, decisions in judged.sweep.items()},
+    )
+
+
+def verdict_of(decisions: Sequence[Decision], onset: float | None) -> Verdict:
+    """Sum up one system's decisions about the overlaps of one event.
+
+    The first confirm counts; without one the event is decided when the last of its overlaps is cancelled.
+
+    Args:
+        decisions: In stream order.
+        onset: Of the first overlap; None when there was none.
+    """
+    if onset is None or not decisions:
+        return Verdict()
+    holds = [one.held for one in decisions if one.held is not None]
+    confirms = [one for one in decisions if one.confirm]
+    counts = min(confirms, key=lambda one: one.time) if confirms else max(decisions, key=lambda one: one.time)
+    return Verdict(
+        confirmed=counts.time - onset if counts.confirm else None,
+        decided=counts.time - onset if counts.confirm or counts.cancel else None,
+        held=min(holds) - onset if holds else None,
+        reason=counts.reason,
+        probability=counts.probability,
+        evidence=counts.evidence,
+        text=counts.text,
+    )
+
+
+def _best_event(overlap: Span, call: Call) -> int | None:
+    """The place of the labelled event that an overlap belongs to; None when it belongs to none."""
+    shared = [
+        min(overlap.end, event.end + LABEL_TOLERANCE) - max(overlap.start, event.start - LABEL_TOLERANCE)
+        for event in call.events
+    ]
+    best = max(range(len(shared)), key=lambda place: shared[place])
+    return best if shared[best] > 0.0 else None
+
+
+def _moved(transcript: Transcript, by: float) -> Transcript:
+    return Transcript(
+        at=transcript.at + by,
+        text=transcript.text,
+        final=transcript.final,
+        start=None if transcript.start is None else transcript.start + by,
+        end=None if transcript.end is None else transcript.end + by,
+    )

@@ -1,0 +1,117 @@
+"""Runs a benchmark, spread over processes or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import joblib
+
+from ..errors import AudioError
+from .baseline import Baseline
+from .bench_report import BenchReport
+from .bench_settings import BenchSettings
+from .gate_factory import GateFactory
+from .judge import Judge
+from .manifest import Item, Manifest, SkippedLine
+from .manifest_error import ManifestError
+from .outcome import ItemOutcome
+
+CHUNK: Final = {"clips": 8, "calls": 1, "overlaps": 64}
+"""Items that a process gets at a time."""
+
+
+def run_bench(
+    manifest: Manifest,
+    settings: BenchSettings,
+    *,
+    gates: GateFactory,
+    baselines: Sequence[Baseline] = (),
+    jobs: int | None = None,
+    strict: bool = False,
+    progress: Callable[[int], None] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> BenchReport:
+    """Let the gate and the baselines judge every item, and score them.
+
+    Each item is a call of its own, so the report does not depend on the order, the number of processes or
+    where they run. The work goes through joblib: a backend that was set with `joblib.parallel_config` (Dask,
+    Ray) is used where `jobs` is None. A cluster's machines must see the recordings under the same paths.
+
+    Args:
+        manifest: What to judge.
+        settings: What to judge it with.
+        gates: Makes the gate of each item.
+        baselines: What the gate is compared with.
+        jobs: Processes; None leaves it to joblib's configuration (one, unless it was told otherwise).
+        strict: Whether a recording that cannot be used is an error; otherwise it is skipped and told.
+        progress: Called with the number of items done so far.
+        about: What else to put into the report, as JSON-ready values.
+
+    Raises:
+        ManifestError: With `strict`, a recording cannot be used; or none can.
+        ModelError: A model is missing or damaged.
+    """
+    size = CHUNK[manifest.kind]
+    chunks = [manifest.items[start : start + size] for start in range(0, len(manifest.items), size)]
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    finished = work(
+        joblib.delayed(judge_items)(place, chunk, settings, gates, tuple(baselines), str(manifest.path))
+        for place, chunk in enumerate(chunks)
+    )
+    results: dict[int, list[ItemOutcome | SkippedLine]] = {}
+    done = 0
+    for place, judged in finished:
+        results[place] = judged
+        done += len(judged)
+        if strict:
+            for result in judged:
+                if isinstance(result, SkippedLine):
+                    raise ManifestError(result.problem)
+        if progress is not None:
+            progress(done)
+    in_order = [result for place in sorted(results) for result in results[place]]
+    skipped = [result for result in in_order if isinstance(result, SkippedLine)]
+    items = [result for result in in_order if isinstance(result, ItemOutcome)]
+    if not any(item.outcomes for item in items):
+        first = f"; the first: {skipped[0].problem}" if skipped else ": all events are labelled ambiguous"
+        raise ManifestError(f"{manifest.path}: nothing in it can be scored{first}")
+    return BenchReport.of(
+        manifest,
+        settings,
+        items,
+        baselines=[baseline.name for baseline in baselines],
+        skipped=skipped,
+        about=about,
+    )
+
+
+def judge_items(
+    place: int,
+    items: Sequence[Item],
+    settings: BenchSettings,
+    gates: GateFactory,
+    baselines: Sequence[Baseline],
+    source: str,
+) -> tuple[int, list[ItemOutcome | SkippedLine]]:
+    """Judge some items: what one process does at a time.
+
+    Args:
+        place: Which part of the work this is; handed back.
+        items: What to judge.
+        settings: What to judge it with.
+        gates: Makes the gate of each item.
+        baselines: What the gate is compared with.
+        source: Name of the manifest, for errors.
+
+    Returns:
+        The place, and for each item its outcome, or what is wrong with its recording.
+    """
+    judge = Judge(settings, gates, baselines)
+    results: list[ItemOutcome | SkippedLine] = []
+    for item in items:
+        try:
+            results.append(judge.judge(item))
+        except AudioError as error:
+            results.append(SkippedLine(item.line, f"{source}:{item.line}: {error}"))
+    return place, results

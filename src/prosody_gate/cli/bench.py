@@ -1,0 +1,323 @@
+"""`prosody-gate bench`: the gate against labelled recordings, side by side with what people use today."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import OptionError
+
+if TYPE_CHECKING:
+    from ..bench import BenchReport, SkippedLine
+
+WHAT, GATE, SCENE, WORK, OUTPUT = "What to judge", "The gate", "Scenes, for clips", "The work", "Output"
+"""The panels of the help."""
+
+TOLD = 5
+"""Skipped lines that are told one by one."""
+
+
+def bench(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            show_default=False,
+            help="JSONL, or JSONL.gz: a labelled clip, call or overlap a line.",
+        ),
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="clips|calls|overlaps",
+            show_default=False,
+            rich_help_panel=WHAT,
+            help="What the lines are. Default: told from the first line's fields.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            rich_help_panel=WHAT,
+            help="Stop at a line that cannot be used. Default: skip it, count it and tell it.",
+        ),
+    ] = False,
+    interim_lag: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            show_default=False,
+            rich_help_panel=WHAT,
+            help="For overlaps: seconds from a word's end to its interim transcript. Default: 0.3.",
+        ),
+    ] = None,
+    listener: Annotated[
+        str | None,
+        typer.Option(
+            metavar="on|off",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Recognise words on this machine during overlaps. Default: on where English is spoken.",
+        ),
+    ] = None,
+    no_listener: Annotated[bool, typer.Option("--no-listener", hidden=True)] = False,
+    sensitivity: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="The one knob: 0 confirms on strong evidence alone, 1 at the first hint. Default: 0.5.",
+        ),
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Run the gate at these sensitivities as well and report the curve, for instance 0,0.25,0.5,0.75,1.",
+        ),
+    ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(metavar="P.toml", rich_help_panel=GATE, help="Profile of the user's microphone."),
+    ] = None,
+    vad: Annotated[
+        str,
+        typer.Option(
+            metavar="silero|webrtc",
+            rich_help_panel=GATE,
+            help="What tells speech, for every system: a small neural network, or a light one.",
+        ),
+    ] = "silero",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Language whose phrases count, the main one first; may be repeated. Default: en.",
+        ),
+    ] = None,
+    lexicon: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="L.toml",
+            rich_help_panel=GATE,
+            help="Your own phrases to ignore or to stop at; may be repeated.",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "--options",
+            metavar="NAME=VALUE",
+            rich_help_panel=GATE,
+            help="Any other option of the gate, durations in seconds, for instance max_hold=2.0; may be "
+            "repeated. A wrong name lists them all.",
+        ),
+    ] = None,
+    gain_db: Annotated[
+        float | None,
+        typer.Option(metavar="DB", show_default=False, rich_help_panel=SCENE, help="Make all louder or softer."),
+    ] = None,
+    noise: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", rich_help_panel=SCENE, help="Lay this recording under every scene."),
+    ] = None,
+    snr_db: Annotated[
+        float | None,
+        typer.Option(metavar="DB", rich_help_panel=SCENE, help="How far the clip lies above that noise."),
+    ] = None,
+    band: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wide|telephone",
+            show_default=False,
+            rich_help_panel=SCENE,
+            help="telephone: 300 to 3400 Hz at 8 kHz. Default: wide, as recorded.",
+        ),
+    ] = None,
+    silence_dbfs: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DBFS",
+            rich_help_panel=SCENE,
+            help="White noise of this level before and after the clip. Default: noise like the clip's own room.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, show_default=False, rich_help_panel=SCENE, help="Of all that is random. Default: 0."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", show_default=False, rich_help_panel=WORK, help="Processes. Default: one a core."),
+    ] = None,
+    backend: Annotated[
+        str,
+        typer.Option(metavar="loky|dask", rich_help_panel=WORK, help="Processes of this machine, or a Dask cluster."),
+    ] = "loky",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            rich_help_panel=WORK,
+            help="The cluster's scheduler. Its workers need prosody-gate, and the recordings under the same paths.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="OUT.json", rich_help_panel=OUTPUT, help="Write all figures as JSON."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write pictures (PNG) into this folder."),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No tables and no progress, one line alone."),
+    ] = False,
+) -> None:
+    """Measure the gate on labelled recordings: what it catches, what stops the agent wrongly, how fast.
+
+    The same events go through what people use today: a plain VAD with 0.2, 0.5 and 0.8 s of speech, word lists
+    on the transcript, at least two and three words. INPUT holds one JSON object a line:
+
+    - **clips**: {"audio": "yes.flac", "label": "backchannel", "set": "desk"}; optional start, end, transcripts.
+      Each is put into a scene in which the agent speaks throughout.
+    - **calls**: {"audio": "call.flac", "user_channel": 1, "agent_channel": 0, "events": [{"label":
+      "interruption", "start": 7.1, "end": 8.0}]}; instead of agent_channel: agent, a list of [start, end].
+    - **overlaps**, without audio: {"label": "backchannel", "words": [["yeah", 0.0, 0.31]]}.
+
+    Labels: interruption, backchannel, nonspeech, noise; ambiguous is not scored. Audio paths start at INPUT's folder.
+
+        prosody-gate bench clips.jsonl --json figures.json --plot pictures --sweep 0,0.25,0.5,0.75,1
+    """
+    # The imports that a help page or a wrong option need not wait for.
+    from ..atomic_file import check_writable, replacing
+    from ..audio import AudioFile
+    from ..bench import (
+        BenchSettings,
+        SceneOptions,
+        ShippedGates,
+        check_plot_folder,
+        default_baselines,
+        plot_bench,
+        read_manifest,
+        run_bench,
+        work_on,
+    )
+    from ..vad import create_detector
+    from .gate_setup import GateSetup
+    from .progress import progress_of
+
+    setup = GateSetup.from_command_line(
+        profile=profile,
+        sensitivity=sensitivity,
+        option=option or (),
+        languages=language or ["en"],
+        lexicons=lexicon or (),
+        listener=_on_or_off(listener, no_listener),
+    )
+    create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
+    scene_fields = {
+        "gain_db": gain_db,
+        "noise": noise,
+        "snr_db": snr_db,
+        "band": band,
+        "silence_dbfs": silence_dbfs,
+        "seed": seed,
+    }
+    scene = {name: value for name, value in scene_fields.items() if value is not None}
+    settings = BenchSettings(
+        options=setup.options,
+        vad=vad,  # type: ignore[arg-type]
+        scene=SceneOptions(**scene),  # type: ignore[arg-type]
+        interim_lag=0.3 if interim_lag is None else interim_lag,
+        sweep=_sensitivities(sweep),
+    )
+    if noise is not None:
+        AudioFile(noise).close()
+    if as_json is not None:
+        check_writable(as_json)
+    items = read_manifest(manifest, kind=kind, strict=strict)
+    if scene and items.kind != "clips":
+        raise OptionError(f"--{min(scene).replace('_', '-')}: makes scenes of clips; {manifest} holds {items.kind}")
+    if interim_lag is not None and items.kind != "overlaps":
+        raise OptionError(f"--interim-lag: is for overlaps; {manifest} holds {items.kind}")
+    if plot is not None:
+        check_plot_folder(plot, sweep=bool(settings.sweep))
+
+    cores = os.cpu_count() or 1
+    with (
+        work_on(backend, jobs=cores if jobs is None else jobs, scheduler=scheduler),
+        progress_of(len(items.items), wanted=not quiet) as advance,
+    ):
+        report = run_bench(
+            items,
+            settings,
+            gates=ShippedGates(lexicon=setup.lexicon, listener=setup.listener, profile=setup.profile),
+            baselines=default_baselines(setup.lexicon),
+            strict=strict,
+            progress=advance,
+            about={
+                "listener": setup.listener and items.kind != "overlaps",
+                "languages": list(setup.lexicon.languages),
+                "profile": None if setup.profile is None else setup.profile.microphone.name,
+            },
+        )
+    _tell_skipped(report.skipped)
+    if as_json is not None:
+        with replacing(as_json) as temporary:
+            temporary.write_text(report.to_json(), encoding="utf-8")
+    pictures = () if plot is None else plot_bench(report, plot)
+    _print_for_people(report, with_tables=not quiet)
+    for written in (*(() if as_json is None else (as_json,)), *pictures):
+        typer.echo(f"written: {written}")
+
+
+def _on_or_off(listener: str | None, no_listener: bool) -> bool | None:
+    if listener not in (None, "on", "off"):
+        raise OptionError(f"--listener: expected on or off, got {listener!r}")
+    if no_listener:
+        return False
+    return None if listener is None else listener == "on"
+
+
+def _sensitivities(sweep: str | None) -> tuple[float, ...]:
+    if sweep is None:
+        return ()
+    try:
+        return tuple(float(value) for value in sweep.split(","))
+    except ValueError:
+        raise OptionError(f"--sweep: expected numbers from 0 to 1 with commas between, got {sweep!r}") from None
+
+
+def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
+    for line in skipped[:TOLD]:
+        typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
+    if len(skipped) > TOLD:
+        typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
+
+
+def _print_for_people(report: BenchReport, *, with_tables: bool) -> None:
+    from rich.console import Console
+
+    from ..bench.bench_tables import bench_tables, gate_sentence
+
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    if with_tables:
+        for table in bench_tables(report):
+            console.print(table)
+            console.print()
+    console.print(gate_sentence(report.gate), markup=False)

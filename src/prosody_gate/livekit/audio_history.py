@@ -1,0 +1,50 @@
+"""The newest audio of a stream, as it came in, for an event that is told late."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+from livekit import rtc
+
+MAX_DURATION: Final = 30.0
+"""Seconds kept; `max_hold` is at most that."""
+
+
+class AudioHistory:
+    """Keeps references to the frames of one stream, by their time from its start."""
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[float, rtc.AudioFrame]] = deque()
+        self._end = 0.0
+
+    @property
+    def end(self) -> float:
+        """Seconds of audio that came in."""
+        return self._end
+
+    def push(self, frame: rtc.AudioFrame) -> None:
+        """Take the next frame."""
+        self._frames.append((self._end, frame))
+        self._end += frame.duration
+        while self._frames and self._end - self._frames[0][0] > MAX_DURATION:
+            self._frames.popleft()
+
+    def between(self, start: float, end: float) -> list[rtc.AudioFrame]:
+        """The audio from `start` to `end` (s) as one frame, as far as it is kept; no frame when there is none."""
+        if not self._frames:
+            return []
+        rate, channels = self._frames[-1][1].sample_rate, self._frames[-1][1].num_channels
+        parts = []
+        for begins, frame in self._frames:
+            if frame.sample_rate != rate or frame.num_channels != channels:
+                continue
+            first = max(round((start - begins) * rate), 0)
+            last = min(round((end - begins) * rate), frame.samples_per_channel)
+            if first < last:
+                parts.append(np.frombuffer(frame.data, np.int16)[first * channels : last * channels])
+        if not parts:
+            return []
+        samples = np.concatenate(parts)
+        return [rtc.AudioFrame(samples.tobytes(), rate, channels, len(samples) // channels)]

@@ -1,0 +1,158 @@
+"""The stream of the VAD wrapper: the VAD's own stream, with the gate between it and the session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from livekit import rtc
+from livekit.agents.utils import aio
+from livekit.agents.vad import VADEvent, VADEventType, VADStream
+
+from ..audio import FRAME_DURATION, Framer, Resampler, to_float32
+from ..gate import GateEvent
+from .audio_history import AudioHistory
+from .gate_driver import GateDriver
+from .inference_clock import InferenceClock
+from .speech_probability import SpeechProbability
+from .speech_translator import SpeechTranslator
+
+if TYPE_CHECKING:
+    from .gated_vad import GatedVAD
+
+MAX_WAIT: Final = 16
+"""Frames (0.5 s) that wait for the VAD's probability; then the last one holds."""
+
+
+class GatedVADStream(VADStream):
+    """Feeds the VAD and the gate the same audio, and pairs each analysis frame with the VAD's probability for it."""
+
+    def __init__(self, vad: GatedVAD, inner: VADStream, driver: GateDriver) -> None:
+        self._inner = inner
+        self._driver = driver
+        self._history = AudioHistory()
+        self._clock = InferenceClock()
+        self._probability = SpeechProbability()
+        self._translator = SpeechTranslator(driver, self._audio_between)
+        self._resampler: Resampler | None = None
+        self._framer = Framer()
+        self._frames: deque[npt.NDArray[np.float32]] = deque()
+        self._origin: float | None = None
+        self._fed = 0
+        self._held_probability = 0.0
+        self._deaf = False
+        super().__init__(vad)
+
+    def __getattr__(self, name: str) -> Any:
+        # What a VAD's stream has beyond the contract (update_options, say) is reached through its wrapper.
+        if name == "_inner":
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    def gate_moved(self, events: list[GateEvent]) -> None:
+        """Tell the session what the gate's step lets through; see `Follower`."""
+        self._send(self._translator.decided(events, self._driver.gate.time))
+
+    async def aclose(self) -> None:
+        """Close this stream and the VAD's."""
+        self._let_go()
+        await super().aclose()
+        await self._inner.aclose()
+
+    async def _main_task(self) -> None:
+        forward = asyncio.create_task(self._forward_input())
+        try:
+            async for event in self._inner:
+                self._take(event)
+        except Exception as error:
+            self._driver.fail(error)
+            raise
+        finally:
+            self._let_go()
+            await aio.cancel_and_wait(forward)
+
+    async def _metrics_monitor_task(self, event_aiter: AsyncIterable[VADEvent]) -> None:
+        # The VAD's own stream reports; here the events are only taken out of the tee.
+        async for _ in event_aiter:
+            pass
+
+    async def _forward_input(self) -> None:
+        async for item in self._input_ch:
+            if isinstance(item, rtc.AudioFrame):
+                self._inner.push_frame(item)
+                self._analyse(item)
+            else:
+                self._inner.flush()
+                self._clock.flushed(self._history.end)
+                self._translator.flush()
+        self._inner.end_input()
+
+    def _analyse(self, frame: rtc.AudioFrame) -> None:
+        self._history.push(frame)
+        if self._deaf or self._driver.transparent:
+            return
+        try:
+            if self._origin is None:
+                if not self._driver.claim(self):
+                    return
+                # The stream before this one (an agent handed over) may have left the gate in mid-call.
+                self._origin = self._driver.gate.time - (self._history.end - frame.duration)
+                self._driver.follow(self)
+            self._driver.time = self._origin + self._history.end
+            if self._resampler is None:
+                self._resampler = Resampler(frame.sample_rate)
+            elif self._resampler.input_rate != frame.sample_rate:
+                return  # the VAD leaves such a frame out too
+            samples = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
+            self._frames.extend(self._framer.push(self._resampler.push(to_float32(samples))))
+            while len(self._frames) > MAX_WAIT:
+                self._feed(self._held_probability)
+        except Exception as error:
+            self._fail(error)
+
+    def _take(self, event: VADEvent) -> None:
+        try:
+            if event.type is VADEventType.INFERENCE_DONE:
+                time = self._clock.advance(event, input_end=self._history.end)
+                self._held_probability = self._probability.of(event)
+                self._feed_until(time)
+            told = self._translator.take(event, self._stream_time(self._clock.time))
+        except Exception as error:
+            self._fail(error)
+            told = [event]
+        self._send(told)
+
+    def _feed_until(self, time: float) -> None:
+        """Give the gate the frames that the VAD has heard: those that end by `time`, half a frame more or less."""
+        while self._frames and (self._fed + 1) * FRAME_DURATION <= time + FRAME_DURATION / 2:
+            self._feed(self._held_probability)
+
+    def _feed(self, probability: float) -> None:
+        self._fed += 1
+        self._driver.push(self._frames.popleft(), probability)
+
+    def _stream_time(self, time: float) -> float:
+        return time if self._origin is None else self._origin + time
+
+    def _audio_between(self, start: float, end: float) -> list[rtc.AudioFrame]:
+        origin = self._origin or 0.0
+        return self._history.between(start - origin, end - origin)
+
+    def _send(self, events: list[VADEvent]) -> None:
+        if not self._event_ch.closed:
+            for event in events:
+                self._event_ch.send_nowait(event)
+
+    def _fail(self, error: Exception) -> None:
+        self._deaf = True
+        self._driver.fail(error)
+
+    def _let_go(self) -> None:
+        self._driver.unfollow(self)
+        self._driver.leave(self)
+
+

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gate_timeline import LEXICON
+from prosody_gate.audio import FRAME_SAMPLES
+from prosody_gate.errors import ModelError
+from prosody_gate.evidence import (
+    ContextEvidence,
+    EvidenceSource,
+    EvidenceWeights,
+    ListenerEvidence,
+    Observation,
+    TimeEvidence,
+    VoiceEvidence,
+    WordsEvidence,
+    default_sources,
+)
+from prosody_gate.evidence.voice_evidence import LIMIT_NATS, GruNetwork
+from prosody_gate.listener import HeardWord, Hypothesis
+from prosody_gate.prosody import ProsodyAnalyzer, SpeakerNorm
+
+WEIGHTS = EvidenceWeights.load()
+
+
+def observe(
+    text: str = "", *, duration: float = 0.4, ended: bool = False, words_end: float | None = None
+) -> Observation:
+    match = LEXICON.match(text, final=False)
+    return Observation(
+        onset=1.0,
+        time=1.0 + duration,
+        speech_end=1.0 + duration,
+        ended=ended,
+        agent_started=-9.0,
+        transcript=match,
+        words=len(match.tokens),
+        words_end=1.0 + (duration if words_end is None else words_end),
+    )
+
+
+def words(text: str) -> float:
+    return WordsEvidence(LEXICON, WEIGHTS).update(observe(text))
+
+
+def time(text: str = "", **seconds: float | bool) -> float:
+    return TimeEvidence(LEXICON, WEIGHTS).update(observe(text, **seconds))  # type: ignore[arg-type]
+
+
+def test_no_words_say_nothing() -> None:
+    assert words("") == 0.0
+
+
+@pytest.mark.parametrize("text", ["yeah", "mm-hm", "uh-huh", "okay right", "oh okay", "yeah yeah yeah"])
+def test_ignore_phrases_never_speak_for_an_interruption(text: str) -> None:
+    assert words(text) <= 0.0
+
+
+@pytest.mark.parametrize("text", ["but what", "i think", "so the", "yeah but i", "well it's", "can we"])
+def test_openings_of_a_turn_speak_for_an_interruption(text: str) -> None:
+    assert words(text) > 1.0
+
+
+def test_yeah_but_says_more_than_yeah() -> None:
+    assert words("yeah but") > words("yeah") + 1.0
+
+
+def test_words_never_seen_back_off() -> None:
+    assert words("zyzzyva quux") > 1.0
+    roger = LEXICON.add(ignore=["zyzzyva"])
+    assert (
+        WordsEvidence(roger, WEIGHTS).update(Observation(1.0, 1.4, 1.4, transcript=roger.match("zyzzyva"), words=1))
+        <= 0.0
+    )
+
+
+def test_speech_that_goes_on_speaks_for_an_interruption_and_speech_that_ends_early_against() -> None:
+    assert time(duration=0.15) < time(duration=0.8) < time(duration=1.5)
+    assert time(duration=1.5) > 1.5
+    assert time(duration=0.3, ended=True) < time(duration=0.3)
+    assert time(duration=0.3, ended=True) < -0.3
+
+
+def test_at_the_onset_time_says_little() -> None:
+    assert abs(time(duration=0.064)) < 0.5
+
+
+def test_untold_speech_after_a_yeah_speaks_for_more_to_come() -> None:
+    assert time("yeah", duration=1.2, words_end=0.3) > time("yeah", duration=0.4, words_end=0.3)
+
+
+def test_the_listener_is_not_asked_once_the_transcript_has_words() -> None:
+    heard = Hypothesis("stop", 1.4, (HeardWord("stop", 1.0, 1.4, 1.2, -3.0),))
+    listener = ListenerEvidence(LEXICON, WEIGHTS)
+    observation = observe()
+    assert listener.update(observation) == 0.0
+    observation.heard, observation.heard_match = heard, LEXICON.match("stop", final=False)
+    assert listener.update(observation) > 0.0
+    with_transcript = observe("yeah")
+    with_transcript.heard, with_transcript.heard_match = heard, observation.heard_match
+    assert listener.update(with_transcript) == 0.0
+
+
+def test_a_user_who_begins_with_the_agent_goes_on() -> None:
+    observation = observe()
+    assert ContextEvidence().update(observation) == 0.0
+    observation.agent_started = 0.8
+    assert ContextEvidence().update(observation) > 0.0
+
+
+def spoken(level: float, norm: SpeakerNorm | None = None) -> Observation:
+    """Harmonic sound of a level, over a quiet room."""
+    analyzer = ProsodyAnalyzer(speaker_norm=norm)
+    rng = np.random.default_rng(0)
+    seconds = np.arange(12 * FRAME_SAMPLES) / 16_000
+    voice = sum(np.sin(2 * np.pi * 140 * number * seconds) / number for number in range(1, 12))
+    sound = (10 ** (level / 20) * voice).astype(np.float32).reshape(12, FRAME_SAMPLES)
+    for _ in range(12):
+        analyzer.push(rng.normal(0, 1e-4, FRAME_SAMPLES).astype(np.float32), 0.0)
+    observation = observe()
+    for frame in sound:
+        analyzer.push(frame, 1.0)
+        observation.frames.append(analyzer.measure())
+    return observation
+
+
+def voice_nats(observation: Observation) -> float:
+    voice = VoiceEvidence(WEIGHTS)
+    voice.reset()
+    return voice.update(observation)
+
+
+def test_without_audio_the_voice_says_nothing() -> None:
+    assert voice_nats(observe()) == 0.0
+
+
+def test_the_voice_is_bounded_and_blind_to_gain() -> None:
+    quiet, loud = voice_nats(spoken(-40.0)), voice_nats(spoken(-20.0))
+    assert abs(loud) <= LIMIT_NATS
+    assert loud == pytest.approx(quiet, abs=0.7)  # what faint noise leaves of it
+
+
+def test_a_voice_far_below_the_users_own_level_is_background() -> None:
+    norm = SpeakerNorm(level_dbfs=-12.0, pitch_hz=140.0)
+    own = voice_nats(spoken(-14.0, norm))
+    background = voice_nats(spoken(-34.0, SpeakerNorm(level_dbfs=-12.0, pitch_hz=140.0)))
+    assert background < own - 4.0
+
+
+def test_one_step_at_a_time_is_the_same_as_all_at_once() -> None:
+    observation = spoken(-20.0)
+    at_once = voice_nats(observation)
+    frames, observation.frames = observation.frames, []
+    stepwise = VoiceEvidence(WEIGHTS)
+    stepwise.reset()
+    for frame in frames:
+        observation.frames.append(frame)
+        last = stepwise.update(observation)
+    assert last == pytest.approx(at_once)
+
+
+def test_the_network_is_a_gated_recurrent_unit() -> None:
+    rng = np.random.default_rng(1)
+    hidden, inputs = 3, 5
+    shapes = {
+        "input_weight": (hidden, inputs),
+        "input_bias": (hidden,),
+        "gate_input": (3 * hidden, hidden),
+        "gate_input_bias": (3 * hidden,),
+        "gate_state": (3 * hidden, hidden),
+        "gate_state_bias": (3 * hidden,),
+        "output_weight": (hidden,),
+        "output_bias": (1,),
+    }
+    p = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    network = GruNetwork(p)
+    state = network.initial_state()
+    expected = np.zeros(hidden)
+    for _ in range(4):
+        x = rng.normal(size=inputs).astype(np.float32)
+        inner = np.tanh(p["input_weight"] @ x + p["input_bias"])
+        rows = [slice(0, hidden), slice(hidden, 2 * hidden), slice(2 * hidden, None)]
+        i = [p["gate_input"][r] @ inner + p["gate_input_bias"][r] for r in rows]
+        s = [p["gate_state"][r] @ expected + p["gate_state_bias"][r] for r in rows]
+        reset, update = (1 / (1 + np.exp(-(i[k] + s[k]))) for k in (0, 1))
+        expected = (1 - update) * np.tanh(i[2] + reset * s[2]) + update * expected
+        out = network.step(x, state)
+    np.testing.assert_allclose(state, expected, atol=1e-5)
+    assert out == pytest.approx(float(p["output_weight"] @ expected + p["output_bias"][0]), abs=1e-5)
+
+
+def test_the_default_sources_are_sources_with_different_names() -> None:
+    sources = default_sources(LEXICON)
+    assert all(isinstance(source, EvidenceSource) for source in sources)
+    assert [source.name for source in sources] == ["words", "time", "voice", "listener", "context"]
+
+
+def test_the_shipped_weights_say_where_they_come_from() -> None:
+    assert {"script", "date", "overlaps", "scenes"} <= WEIGHTS.provenance.keys()
+
+
+def test_saved_weights_are_read_back(tmp_path: Path) -> None:
+    WEIGHTS.save(tmp_path / "fold")
+    again = EvidenceWeights.load(tmp_path / "fold")
+    assert again.words == WEIGHTS.words
+    for name, array in WEIGHTS.network.items():
+        np.testing.assert_array_equal(again.network[name], array)
+
+
+def test_missing_or_damaged_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"weights\.json"):
+        EvidenceWeights.load(tmp_path)
+    WEIGHTS.save(tmp_path)
+    (tmp_path / "voice.npz").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"voice\.npz"):
+        EvidenceWeights.load(tmp_path)

@@ -1,0 +1,73 @@
+"""Imports point down only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import prosody_gate
+
+ROOT = Path(prosody_gate.__file__).parent
+LAYERS: dict[str, int] = {
+    "cli": 8,
+    "livekit": 7,
+    "bench": 7,
+    "report": 7,
+    "tuning": 7,
+    "replay": 6,
+    "profile": 5,
+    "gate": 4,
+    "evidence": 3,
+    "prosody": 2,
+    "lexicon": 2,
+    "listener": 2,
+    "vad": 2,
+    "audio": 1,
+}
+ABOVE_ALL_BUT_CLI = {"bench": {"report"}, "tuning": {"bench", "report"}}
+LIVE_ONLY = {"livekit", "asyncio", "threading", "time", "datetime"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Absolute module names that a file imports."""
+    package = ("prosody_gate", *path.relative_to(ROOT).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            found.add(".".join([*base, *((node.module or "").split("."))]).strip("."))
+    return found
+
+
+def test_every_package_has_a_layer() -> None:
+    packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()}
+    assert packages <= LAYERS.keys()
+
+
+def test_imports_point_down_only() -> None:
+    wrong = []
+    for path in ROOT.rglob("*.py"):
+        layer = path.relative_to(ROOT).parts[0]
+        if layer not in LAYERS:
+            continue
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[0] != "prosody_gate" or len(parts) < 2 or parts[1] not in LAYERS or parts[1] == layer:
+                continue
+            if LAYERS[parts[1]] >= LAYERS[layer] and parts[1] not in ABOVE_ALL_BUT_CLI.get(layer, set()):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_the_gate_and_all_below_know_nothing_of_livekit_threads_or_the_wall_clock() -> None:
+    wrong = []
+    for path in ROOT.rglob("*.py"):
+        layer = path.relative_to(ROOT).parts[0]
+        if LAYERS.get(layer, 9) > LAYERS["gate"]:
+            continue
+        wrong += [
+            f"{path.relative_to(ROOT)} imports {name}" for name in imports_of(path) if name.split(".")[0] in LIVE_ONLY
+        ]
+    assert wrong == []
