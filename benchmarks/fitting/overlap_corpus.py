@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prosody_gate.evidence import Observation
+from prosody_gate.evidence.time_evidence import words_kind
 from prosody_gate.evidence.time_features import time_features
 from prosody_gate.evidence.word_features import WordFeatures
 from prosody_gate.gate import Gate, GateOptions
@@ -76,12 +77,11 @@ class StateRecorder:
             return 0.0
         self._words = observation.words
         match = observation.transcript
-        kind = self._features.kind(match.tokens, match.ignore_only) if observation.words else "0"
         timing = time_features(
             duration=observation.speech_duration,
             untold=max(observation.speech_end - observation.words_end, 0.0),
             ended=observation.ended,
-            words_kind=kind,
+            words_kind=words_kind(observation, self._features),
         )
         words = {name: 1.0 for name in self._features.of(match.tokens, match.ignore_only)}
         self._states.append(State(observation.time - observation.onset, words, dict(timing)))
@@ -94,7 +94,7 @@ def states_of(
     """What a gate sees of one overlap, frame by frame and word by word, if nothing stops it."""
     states: list[State] = []
     options = GateOptions(confirm_probability=0.999, sensitivity=0.0, max_hold=3.0)
-    gate = Gate(options, lexicon=lexicon, sources=[StateRecorder(features, states)], expects_transcripts=True)
+    gate = Gate(options, lexicon=lexicon, sources=[StateRecorder(features, states)], expects_transcripts=interim_lag is not None)
     replay_words(overlap.words, gate, interim_lag=interim_lag)
     if gate.failure is not None:
         raise gate.failure

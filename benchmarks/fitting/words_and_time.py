@@ -79,10 +79,9 @@ def fit_words_and_time(
             weights.append(untold)
         for lag in lags if with_words else ():
             for state in states_of(overlap, plain, features, lag):
-                if state.words:
-                    rows.append({**state.words, **state.timing})
-                    labels.append(overlap.interruption)
-                    weights.append(1.0)
+                rows.append({**state.words, **state.timing})
+                labels.append(overlap.interruption)
+                weights.append(1.0)
     interruptions = sum(overlap.interruption for overlap in overlaps)
     share = SHORT_COMMANDS * interruptions / max(len(command_durations), 1)
     # Balanced by overlaps, not by states: at the onset nothing is known, and later on that one class has more

@@ -26,6 +26,8 @@ INK: Final = "#333333"
 GATE_COLOUR: Final = "#D55E00"
 COLOURS: Final = {"speech": "#0072B2", "word list": "#009E73", "words": "#CC79A7"}
 MARKERS: Final = {"speech": "s", "word list": "D", "words": "^"}
+FILLED: Final = {"0.2 s": "none", "2 words": "none", "0.5 s": "left"}
+"""The higher a rule's threshold, the fuller its marker."""
 BARS: Final = ("#CFCFCF", "#0072B2", "#009E73")
 """Share decided, recall, precision."""
 
@@ -107,7 +109,9 @@ def _percent_axis(axes: Axes) -> None:
 
     axes.set_yscale("log")
     axes.set_ylim(LEAST_SHARE * 0.75, 1.3)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100.0 * value:g} %"))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{'≤ ' if value <= LEAST_SHARE else ''}{100.0 * value:g} %")
+    )
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda _value, _position: ""))
 
 
@@ -122,7 +126,7 @@ def _latency_figure(report: BenchReport) -> Figure:
     """A point a system, with 95 % intervals both ways; down and left is better."""
     figure = _figure(7.2, 4.8)
     axes = figure.subplots()
-    if report.sweep:
+    if any(point.score.latency is not None for point in report.sweep):
         points = [
             (point.score.latency.p50.value, max(point.score.false_interruptions.value or 0.0, LEAST_SHARE))
             for point in report.sweep
@@ -144,7 +148,10 @@ def _latency_figure(report: BenchReport) -> Figure:
     axes.set_xlabel("median confirm latency from onset (s)", fontsize=9, color=INK)
     axes.set_ylabel("false interruptions, of all that is none", fontsize=9, color=INK)
     _dress(axes, f"{report.manifest}: how fast, and how often wrongly (below left is better)")
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        axes.text(0.5, 0.5, "no interruption was caught: no latency", transform=axes.transAxes, ha="center", fontsize=9)
     return figure
 
 
@@ -154,7 +161,7 @@ def _system_point(axes: Axes, system: SystemScore) -> None:
         return
     colour, marker = _look(system.name)
     x, y = system.latency.p50, max(share, LEAST_SHARE)
-    hollow = system.name.endswith(("0.2 s", "2 words"))  # the lowest of a family
+    filled = next((style for end, style in FILLED.items() if system.name.endswith(end)), "full")
     caught = 100.0 * (system.caught.value or 0.0)
     axes.errorbar(
         x.value,
@@ -163,7 +170,7 @@ def _system_point(axes: Axes, system: SystemScore) -> None:
         yerr=[[y - max(min(interval[0], y), LEAST_SHARE * 0.5)], [max(interval[1] - y, 0.0)]],
         fmt=marker,
         markersize=9 if system.name == GATE else 7,
-        markerfacecolor="white" if hollow else colour,
+        fillstyle=filled,
         color=colour,
         elinewidth=0.9,
         capsize=2,
@@ -193,8 +200,9 @@ def _decided_figure(report: BenchReport) -> Figure:
         panel.set_ylim(0.0, 1.02)
         _dress(panel, system.name)
         panel.grid(visible=False, axis="x")
-    for panel in panels[len(report.systems) :]:
-        panel.set_visible(False)
+    for place in range(len(report.systems), len(panels)):
+        panels[place].set_visible(False)
+        panels[place - columns].tick_params(labelbottom=True)
     figure.supxlabel("ms after onset", fontsize=9, color=INK)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, frameon=False, ncols=3, loc="outside upper right")

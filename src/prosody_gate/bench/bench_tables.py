@@ -92,12 +92,12 @@ def decided_by_table(report: BenchReport) -> Table:
     rows = []
     for system in report.systems:
         cells = [
-            f"{_percent(point.decided)}\n{_percent(point.recall)} / {_percent(point.precision)}"
+            f"{_percent(point.decided)}\n{_bare(point.recall)} / {_bare(point.precision)}"
             for point in system.decided_by
         ]
         rows.append([system.name, *cells])
     headers = [f"{1000.0 * point.time:.0f} ms" for point in report.gate.decided_by]
-    return _table("decided by", headers, rows, note="Share decided; below it recall / precision by then.")
+    return _table("decided by", headers, rows, note="Share decided; below it recall / precision by then, in %.")
 
 
 def sets_table(report: BenchReport) -> Table:
@@ -151,7 +151,7 @@ def _set_row(one: SetScore) -> list[str]:
 
 def _table(first: str, headers: Sequence[str], rows: Sequence[Sequence[str]], *, note: str = "") -> Table:
     table = Table(
-        Column(first, no_wrap=True, overflow="ellipsis"),
+        Column(first, no_wrap=True),
         *(Column(header, justify="right", no_wrap=True) for header in headers),
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -178,6 +178,10 @@ def _percent(share: Share) -> str:
     return NONE if share.value is None else f"{100.0 * share.value:.1f} %"
 
 
+def _bare(share: Share) -> str:
+    return "–" if share.value is None else f"{100.0 * share.value:.1f}"
+
+
 def _milliseconds(estimate: Estimate | None) -> str:
     if estimate is None:
         return NONE
@@ -194,8 +198,8 @@ def _estimate(estimate: Estimate | None, places: int) -> str:
 
 def gate_sentence(score: SystemScore) -> str:
     """The gate's main figures in one line."""
-    latency = "" if score.latency is None else f", median {1000.0 * score.latency.p50.value:.0f} ms"
+    latency = "" if score.latency is None else f" (median {1000.0 * score.latency.p50.value:.0f} ms)"
     return (
-        f"gate: {score.caught.count} of {score.caught.of} interruptions caught{latency}; "
-        f"{score.false_interruptions.count} of {score.false_interruptions.of} others stopped the agent"
+        f"gate: {score.caught.count} of {score.caught.of} interruptions caught{latency}, "
+        f"{score.false_interruptions.count} of {score.false_interruptions.of} others confirmed"
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import joblib
 
@@ -39,7 +40,7 @@ def work_on(backend: str, *, jobs: int, scheduler: str | None = None) -> Iterato
             yield
         return
     try:
-        from distributed import Client
+        distributed = importlib.import_module("distributed")
     except ImportError:
         raise OptionError(
             "--backend dask: Dask is not installed; install it with pip install 'prosody-gate[cluster]'"
@@ -48,7 +49,7 @@ def work_on(backend: str, *, jobs: int, scheduler: str | None = None) -> Iterato
         # Another Python or library version on the cluster: Dask's own words are many lines.
         warnings.simplefilter("ignore")
         try:
-            client: Any = Client(scheduler, timeout=CONNECT_TIMEOUT)
+            client = distributed.Client(scheduler, timeout=CONNECT_TIMEOUT)
         except (OSError, ValueError) as error:
             raise OptionError(f"--scheduler {scheduler}: no Dask scheduler answers there ({error})") from None
     with client, joblib.parallel_config(backend="dask", n_jobs=-1):

@@ -27,6 +27,8 @@ class Observation:
     """When the agent began to speak."""
     transcript: LexiconMatch = NOTHING_SAID
     """What the transcript says so far, with the words before it in the same utterance."""
+    awaits_words: bool = False
+    """Whether transcripts come in this stream, so that having none yet says something."""
     words: int = 0
     """Words of the transcript that belong to this overlap, without those before it."""
     words_end: float = 0.0

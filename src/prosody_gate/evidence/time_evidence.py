@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..lexicon import Lexicon
-from .observation import Observation
+from .observation import NOTHING_SAID, Observation
 from .time_features import time_features
 from .weights import EvidenceWeights
 from .word_features import WordFeatures
@@ -29,8 +29,7 @@ class TimeEvidence:
 
     def update(self, observation: Observation) -> float:
         """Nats of the duration so far."""
-        match = observation.transcript
-        kind = self._features.kind(match.tokens, match.ignore_only) if observation.words else "0"
+        kind = words_kind(observation, self._features)
         weights = self._weights
         return sum(
             weights.get(name, 0.0) * value
@@ -41,3 +40,9 @@ class TimeEvidence:
                 words_kind=kind,
             )
         )
+
+
+def words_kind(observation: Observation, features: WordFeatures) -> str:
+    """The kind of the transcript's words in this overlap, as the time features take it."""
+    match = observation.transcript if observation.words else NOTHING_SAID
+    return features.kind(match.tokens, match.ignore_only, awaited=observation.awaits_words)

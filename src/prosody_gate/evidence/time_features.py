@@ -23,13 +23,13 @@ def time_features(*, duration: float, untold: float, ended: bool, words_kind: st
             transcript means.
     """
     state = "ended" if ended else "going"
-    group = words_kind if words_kind in "0b" else "x"
+    group = words_kind if words_kind in "0wb" else "x"
     yield f"{state} {words_kind}", 1.0
     for knot in DURATION_KNOTS:
         if duration <= knot:
             break
         yield f"{state} {group} duration>{knot:g}", duration - knot
-    if words_kind == "0":
+    if words_kind in "0w":
         return
     for knot in UNTOLD_KNOTS:
         if untold <= knot:

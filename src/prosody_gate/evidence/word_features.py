@@ -28,10 +28,10 @@ class WordFeatures:
         self._vocabulary = frozenset(vocabulary)
         self._ignorable = frozenset(ignorable)
 
-    def kind(self, tokens: Sequence[str], ignore_only: bool) -> str:
-        """`0` nothing said, `b` ignore phrases alone, else `1` or `2` for one or more words that are not."""
+    def kind(self, tokens: Sequence[str], ignore_only: bool, *, awaited: bool = False) -> str:
+        """`0` nothing said (`w` when words are awaited), `b` ignore phrases alone, else `1` or `2` for one or more words that are not."""
         if not tokens:
-            return "0"
+            return "w" if awaited else "0"
         if ignore_only:
             return "b"
         content = sum(token not in self._ignorable for token in tokens)

@@ -37,6 +37,9 @@ REMEMBERED_SEGMENTS: Final = 16
 LATE_TRANSCRIPT: Final = 3.0
 """How long (s) after its speech ended a transcript can still turn a cancelled overlap into an interruption."""
 
+UNTRANSCRIBED_LIMIT: Final = 3
+"""Stretches of speech in a row without any transcript after which transcripts are not awaited any more."""
+
 MATCH_TOLERANCE: Final = 0.3
 """How far (s) a recogniser's own times may lie beside the speech that the VAD found."""
 
@@ -95,6 +98,7 @@ class Gate:
         self._pending: list[Overlap] = []
         self._segments: deque[_Segment] = deque(maxlen=REMEMBERED_SEGMENTS)
         self._last_number = 0
+        self._untranscribed = 0
         self._closed = False
         self.failure: Exception | None = None
         """The error that made the gate transparent, None while all is well."""
@@ -118,6 +122,17 @@ class Gate:
     def probability(self) -> float | None:
         """P(interruption) of the overlap that is held now; None when none is."""
         return None if self._held is None else probability_of(self._held.log_odds)
+
+    @property
+    def speech_onset(self) -> float | None:
+        """Onset (s) of the speech that goes on now, held or passed; None in silence."""
+        return self._segmenter.onset if self._segmenter.speaking else None
+
+    @property
+    def held_overlap(self) -> Overlap | None:
+        """The newest overlap that is held or waits for a decision; None when there is none."""
+        undecided = self._undecided()
+        return undecided[-1] if undecided else None
 
     @property
     def state(self) -> GateState:
@@ -234,25 +249,36 @@ class Gate:
             events += self._expire()
         return events
 
+    def _add_segment(self, segment: _Segment) -> None:
+        """Remember a new stretch of speech; the one before it has had its time to be transcribed."""
+        if self._segments and self._now - self._segments[-1].end > self._options.transcript_timeout:
+            self._untranscribed += 1
+        self._segments.append(segment)
+
     def _is_users_turn(self) -> bool:
         return self._agent_started is None and self._segmenter.last_speech_end >= self._frames * FRAME_DURATION
 
     def _begin(self, has_audio: bool) -> list[GateEvent]:
         onset, end = self._segmenter.onset, self._segmenter.last_speech_end
         if self._agent_started is None or onset < self._agent_started:
-            self._segments.append(_Segment(onset, end, None))
+            self._add_segment(_Segment(onset, end, None))
             return []
         earlier = self._earlier_text(onset)
         self._last_number += 1
         observation = Observation(
-            onset=onset, time=self._now, speech_end=end, agent_started=self._agent_started, words_end=onset
+            onset=onset,
+            time=self._now,
+            speech_end=end,
+            agent_started=self._agent_started,
+            awaits_words=self.expects_transcripts and self._untranscribed < UNTRANSCRIBED_LIMIT,
+            words_end=onset,
         )
         sources = tuple(copy.copy(source) for source in self._sources)
         for source in sources:
             source.reset()
         overlap = Overlap(self._last_number, observation, sources, earlier_text=earlier)
         self._held = overlap
-        self._segments.append(_Segment(onset, end, overlap))
+        self._add_segment(_Segment(onset, end, overlap))
         if has_audio:
             since_onset = round((self._frames * FRAME_DURATION - onset) / FRAME_DURATION)
             frames = self.analyzer.look_back(LEAD_FRAMES + since_onset)
@@ -289,8 +315,11 @@ class Gate:
         overlap.observation.heard_match = self.lexicon.match(hypothesis.text, final=False)
 
     def _hear(self, transcript: Transcript) -> list[GateEvent]:
+        if not transcript.text.strip():
+            return []
+        self._untranscribed = 0
         overlap = self.overlap_of(transcript)
-        if overlap is None or not transcript.text.strip():
+        if overlap is None:
             return []
         if not overlap.take(transcript):
             return []

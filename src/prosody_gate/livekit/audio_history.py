@@ -17,18 +17,19 @@ class AudioHistory:
 
     def __init__(self) -> None:
         self._frames: deque[tuple[float, rtc.AudioFrame]] = deque()
-        self._end = 0.0
+        self._samples: dict[int, int] = {}
 
     @property
     def end(self) -> float:
-        """Seconds of audio that came in."""
-        return self._end
+        """Seconds of audio that came in; exact, for they are counted in samples."""
+        return sum(samples / rate for rate, samples in self._samples.items())
 
     def push(self, frame: rtc.AudioFrame) -> None:
         """Take the next frame."""
-        self._frames.append((self._end, frame))
-        self._end += frame.duration
-        while self._frames and self._end - self._frames[0][0] > MAX_DURATION:
+        self._frames.append((self.end, frame))
+        rate = frame.sample_rate
+        self._samples[rate] = self._samples.get(rate, 0) + frame.samples_per_channel
+        while self.end - self._frames[0][0] > MAX_DURATION:
             self._frames.popleft()
 
     def between(self, start: float, end: float) -> list[rtc.AudioFrame]:

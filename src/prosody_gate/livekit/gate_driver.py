@@ -77,9 +77,9 @@ class GateDriver:
         """Whether the user speaks and everything passes."""
         return self.gate.state is GateState.PASSING
 
-    def follow(self, follower: Follower) -> None:
-        """Tell `follower` of every step from now on."""
-        self._followers.append(follower)
+    def follow(self, follower: Follower, *, first: bool = False) -> None:
+        """Tell `follower` of every step from now on; `first`: before those that are there already."""
+        self._followers.insert(0 if first else len(self._followers), follower)
 
     def unfollow(self, follower: Follower) -> None:
         """Stop telling it."""
@@ -165,4 +165,3 @@ class GateDriver:
         logger.log(level, "%s: %s", event.kind.value, event.reason, extra={"prosody_gate": fields})
         if text:
             logger.debug("%s: the user said %r", event.kind.value, text, extra={"prosody_gate_text": text})
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ from .gate_driver import GateDriver
 from .inference_clock import InferenceClock
 from .speech_probability import SpeechProbability
 from .speech_translator import SpeechTranslator
+
+logger = logging.getLogger("prosody_gate")
 
 if TYPE_CHECKING:
     from .gated_vad import GatedVAD
@@ -42,6 +45,7 @@ class GatedVADStream(VADStream):
         self._framer = Framer()
         self._frames: deque[npt.NDArray[np.float32]] = deque()
         self._origin: float | None = None
+        self._skipped = 0.0
         self._fed = 0
         self._held_probability = 0.0
         self._deaf = False
@@ -81,17 +85,21 @@ class GatedVADStream(VADStream):
             pass
 
     async def _forward_input(self) -> None:
-        async for item in self._input_ch:
-            if isinstance(item, rtc.AudioFrame):
-                self._inner.push_frame(item)
-                self._analyse(item)
-            else:
-                self._inner.flush()
-                self._clock.flushed(self._history.end)
-                self._translator.flush()
-        self._inner.end_input()
+        try:
+            async for item in self._input_ch:
+                if isinstance(item, rtc.AudioFrame):
+                    self._inner.push_frame(item)
+                    self._analyse(item)
+                else:
+                    self._inner.flush()
+                    self._clock.flushed(self._history.end)
+                    self._translator.flush()
+            self._inner.end_input()
+        except RuntimeError as error:  # the VAD's stream has ended by itself; reading from it tells why
+            logger.debug("the VAD takes no more audio", exc_info=error)
 
     def _analyse(self, frame: rtc.AudioFrame) -> None:
+        begins = self._history.end
         self._history.push(frame)
         if self._deaf or self._driver.transparent:
             return
@@ -100,8 +108,9 @@ class GatedVADStream(VADStream):
                 if not self._driver.claim(self):
                     return
                 # The stream before this one (an agent handed over) may have left the gate in mid-call.
-                self._origin = self._driver.gate.time - (self._history.end - frame.duration)
-                self._driver.follow(self)
+                self._skipped = begins
+                self._origin = self._driver.gate.time - self._skipped
+                self._driver.follow(self, first=True)
             self._driver.time = self._origin + self._history.end
             if self._resampler is None:
                 self._resampler = Resampler(frame.sample_rate)
@@ -118,9 +127,14 @@ class GatedVADStream(VADStream):
         try:
             if event.type is VADEventType.INFERENCE_DONE:
                 time = self._clock.advance(event, input_end=self._history.end)
+                if self._clock.restarted:
+                    self._translator.flush()
                 self._held_probability = self._probability.of(event)
                 self._feed_until(time)
-            told = self._translator.take(event, self._stream_time(self._clock.time))
+            if self._origin is None:
+                told = self._translator.pass_on(event, self._clock.time)
+            else:
+                told = self._translator.take(event, self._origin + self._clock.time)
         except Exception as error:
             self._fail(error)
             told = [event]
@@ -128,15 +142,13 @@ class GatedVADStream(VADStream):
 
     def _feed_until(self, time: float) -> None:
         """Give the gate the frames that the VAD has heard: those that end by `time`, half a frame more or less."""
-        while self._frames and (self._fed + 1) * FRAME_DURATION <= time + FRAME_DURATION / 2:
+        heard = time - self._skipped + FRAME_DURATION / 2
+        while self._frames and (self._fed + 1) * FRAME_DURATION <= heard:
             self._feed(self._held_probability)
 
     def _feed(self, probability: float) -> None:
         self._fed += 1
         self._driver.push(self._frames.popleft(), probability)
-
-    def _stream_time(self, time: float) -> float:
-        return time if self._origin is None else self._origin + time
 
     def _audio_between(self, start: float, end: float) -> list[rtc.AudioFrame]:
         origin = self._origin or 0.0
@@ -154,5 +166,3 @@ class GatedVADStream(VADStream):
     def _let_go(self) -> None:
         self._driver.unfollow(self)
         self._driver.leave(self)
-
-

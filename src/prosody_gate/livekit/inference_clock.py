@@ -20,6 +20,8 @@ class InferenceClock:
         self._last = 0.0
         self._time = 0.0
         self._flushes: deque[float] = deque()
+        self.restarted = False
+        """Whether the newest event was the first one after a flush."""
 
     @property
     def time(self) -> float:
@@ -32,7 +34,8 @@ class InferenceClock:
 
     def advance(self, event: VADEvent, *, input_end: float) -> float:
         """Take an inference event; `input_end` is how much audio (s) has come in."""
-        if event.timestamp < self._last:
+        self.restarted = event.timestamp < self._last
+        if self.restarted:
             self._base = self._flushes.popleft() if self._flushes else self._time
         self._last = event.timestamp
         time = self._base + event.timestamp

@@ -17,7 +17,5 @@ class SpeechProbability:
             self._graded = True
         if self._graded:
             return min(max(event.probability, 0.0), 1.0)
-        speech = event.raw_accumulated_speech > 0.0 or (
-            event.speaking and event.raw_accumulated_silence == 0.0
-        )
+        speech = event.raw_accumulated_speech > 0.0 or (event.speaking and event.raw_accumulated_silence == 0.0)
         return 1.0 if speech or event.probability >= 1.0 else 0.0

@@ -98,6 +98,15 @@ class SpeechTranslator:
             return self._start(event, time)
         return self._end(event, time)
 
+    def pass_on(self, event: VADEvent, time: float) -> list[VADEvent]:
+        """Hand an event on as it is, and remember what was told: the gate does not hear this stream."""
+        if event.type is VADEventType.START_OF_SPEECH:
+            onset = time - event.speech_duration
+            self._segment = _Segment(onset, self._prefix, told=True, told_onset=onset)
+        elif event.type is VADEventType.END_OF_SPEECH:
+            self._segment = None
+        return [event]
+
     def decided(self, events: list[GateEvent], time: float) -> list[VADEvent]:
         """Take what the gate said, and look whether what was kept back can be told by now.
 
@@ -119,7 +128,9 @@ class SpeechTranslator:
             confirmed = any(event.kind is GateEventKind.CONFIRM for event in through)
             told = self._tell(onset, speech_end, time, interrupt=confirmed)
         elif self._segment is not None and not self._segment.told and self._may_tell(self._segment):
-            onset = max(self._segment.onset, self._segment.spoiled or 0.0)
+            onset = self._segment.onset
+            if self._segment.spoiled is not None:
+                onset = max(self._segment.spoiled, self._driver.gate.speech_onset or 0.0)
             told = self._tell(onset, time, time, interrupt=False)
         if self._alone is not None and not self._driver.passing:
             told.append(self._end_event(self._alone, time, time))
@@ -174,7 +185,8 @@ class SpeechTranslator:
     def _end(self, event: VADEvent, time: float) -> list[VADEvent]:
         segment, self._segment = self._segment, None
         if segment is None:
-            return [event] if self._driver.transparent else []
+            # Only after a flush: the END of what was before it.
+            return [event] if self._driver.transparent or not self._driver.agent_speaking else []
         if segment.told:
             if not self._shifted(segment):
                 return [event]

@@ -1,0 +1,157 @@
+"""The stream of the STT companion: the recogniser's own stream, with the gate between it and the session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit import rtc
+from livekit.agents import APIConnectOptions
+from livekit.agents.stt import RecognizeStream, SpeechEvent, SpeechEventType
+from pydantic import BaseModel
+
+from ..gate import GateEvent
+from .gate_driver import GateDriver
+from .stream_times import StreamTimes
+from .transcript_hold import TranscriptHold
+
+if TYPE_CHECKING:
+    from .gated_stt import GatedSTT
+
+PATIENCE: Final = 2.0
+"""Seconds beyond the longest time the gate may take, after which a held event is handed on whatever it says."""
+
+
+class GatedSTTStream(RecognizeStream):
+    """Hands audio straight to the recogniser's stream, and its events on as the gate decides."""
+
+    def __init__(
+        self,
+        stt: GatedSTT,
+        inner: RecognizeStream,
+        driver: GateDriver,
+        *,
+        hold: TranscriptHold,
+        conn_options: APIConnectOptions,
+    ) -> None:
+        self._inner = inner
+        self._driver = driver
+        self._hold = hold
+        self._times = StreamTimes(driver, inner)
+        self._timer: asyncio.TimerHandle | None = None
+        # The recogniser's own stream retries; this one only passes on what comes of it.
+        super().__init__(stt=stt, conn_options=replace(conn_options, max_retry=0))
+
+    def __getattr__(self, name: str) -> Any:
+        # What a recogniser's stream has beyond the contract (update_options, say) is reached through its wrapper.
+        if name == "_inner":
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    @property
+    def context(self) -> BaseModel | None:
+        """The recogniser's speaker metadata."""
+        return self._inner.context
+
+    @context.setter
+    def context(self, value: BaseModel | None) -> None:
+        self._inner.context = value
+
+    @property
+    def start_time_offset(self) -> float:
+        """The recogniser's; grows with each of its reconnects."""
+        return self._inner.start_time_offset
+
+    @start_time_offset.setter
+    def start_time_offset(self, value: float) -> None:
+        self._inner.start_time_offset = value
+        self._times.offset_set(value)
+
+    @property
+    def start_time(self) -> float:
+        """The recogniser's wall clock anchor."""
+        return self._inner.start_time
+
+    @start_time.setter
+    def start_time(self, value: float) -> None:
+        self._inner.start_time = value
+
+    def push_frame(self, frame: rtc.AudioFrame) -> None:
+        """Hand a frame to the recogniser."""
+        self._check_not_closed()
+        self._times.pushed(frame)
+        self._inner.push_frame(frame)
+
+    def flush(self) -> None:
+        """Flush the recogniser."""
+        self._inner.flush()
+
+    def end_input(self) -> None:
+        """End the recogniser's input."""
+        self._inner.end_input()
+
+    async def aclose(self) -> None:
+        """Close this stream and the recogniser's."""
+        self._let_go()
+        await super().aclose()
+        await self._inner.aclose()
+
+    def gate_moved(self, events: list[GateEvent]) -> None:
+        """Hand on what the gate's step lets through; see `Follower`."""
+        self._send(self._hold.decided(events))
+
+    async def _run(self) -> None:
+        self._driver.follow(self)
+        try:
+            async for event in self._inner:
+                self._take(event)
+        finally:
+            self._let_go()
+
+    async def _metrics_monitor_task(self, event_aiter: AsyncIterable[SpeechEvent]) -> None:
+        # The recogniser's own stream reports usage; here the events are only taken out of the tee.
+        async for _ in event_aiter:
+            pass
+
+    def _emit_error(self, api_error: Exception, recoverable: bool) -> None:
+        # The recogniser's own stream has emitted it.
+        return
+
+    def _take(self, event: SpeechEvent) -> None:
+        try:
+            if event.type is SpeechEventType.RECOGNITION_USAGE:
+                out = [event]
+            else:
+                final = event.type is SpeechEventType.FINAL_TRANSCRIPT
+                transcript = self._times.transcript(event, final=final)
+                if transcript.text.strip():
+                    self._driver.hear(transcript)
+                out = self._hold.take(event, transcript, now=asyncio.get_running_loop().time())
+        except Exception as error:
+            self._driver.fail(error)
+            out = [*self._hold.let_go(), event]
+        self._send(out)
+
+    def _send(self, events: list[SpeechEvent]) -> None:
+        if not self._event_ch.closed:
+            for event in events:
+                self._event_ch.send_nowait(event)
+        if self._hold.held and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._longest_hold(), self._overdue)
+
+    def _longest_hold(self) -> float:
+        options = self._driver.gate.options
+        return options.max_hold + max(options.tail_boundary, options.transcript_timeout) + PATIENCE
+
+    def _overdue(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        self._send(self._hold.overdue(now - self._longest_hold() + PATIENCE))
+
+    def _let_go(self) -> None:
+        self._driver.unfollow(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,197 @@
+"""Keeps the events of speech-to-text back while the gate has not decided about the speech they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from livekit.agents.stt import SpeechEvent, SpeechEventType
+
+from ..gate import GateEvent, GateEventKind, Overlap, Transcript
+from .gate_driver import GateDriver
+
+MAX_HELD: Final = 256
+"""Events held at most; with more the oldest goes on, whatever the gate thinks of it."""
+
+FORGOTTEN: Final = 5.0
+"""Seconds after a cancelled overlap in which a transcript without times of its own is still taken to be its."""
+
+TEXT_EVENTS: Final = (
+    SpeechEventType.INTERIM_TRANSCRIPT,
+    SpeechEventType.PREFLIGHT_TRANSCRIPT,
+    SpeechEventType.FINAL_TRANSCRIPT,
+)
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """What lies between a START_OF_SPEECH of the recogniser and its END_OF_SPEECH."""
+
+    start: SpeechEvent | None = None
+    told: bool = True
+    """Whether the session has its START, or there is none."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """An event and the overlap whose fate it shares."""
+
+    event: SpeechEvent
+    overlap: Overlap
+    utterance: _Utterance
+    since: float
+
+
+class TranscriptHold:
+    """The event logic of the STT companion: no tasks, no clock of its own.
+
+    A transcript goes the way of its overlap: dropped when that was cancelled, handed on when it was confirmed or
+    released, held until then. START and END of speech go with the words between them: the session gets them when it
+    gets any of the words, and END only after START. Usage events pass at once.
+
+    Args:
+        driver: The session's gate.
+        on_drop: Called for each transcript that is dropped.
+    """
+
+    def __init__(self, driver: GateDriver, on_drop: Callable[[SpeechEvent], None]) -> None:
+        self._driver = driver
+        self._on_drop = on_drop
+        self._held: list[_Held] = []
+        self._utterance = _Utterance()
+        self._now = 0.0
+
+    @property
+    def held(self) -> int:
+        """How many events are held."""
+        return len(self._held)
+
+    def take(self, event: SpeechEvent, transcript: Transcript, *, now: float) -> list[SpeechEvent]:
+        """Take an event of the recogniser; the gate has heard its transcript already.
+
+        Args:
+            event: As it came.
+            transcript: Its text and times on the gate's stream clock; the text is empty for an event without one.
+            now: Seconds on the clock that `overdue` is asked by.
+
+        Returns:
+            What the session gets now, in order.
+        """
+        self._now = now
+        if event.type is SpeechEventType.RECOGNITION_USAGE:
+            return [event]
+        if self._driver.transparent:
+            return [*self.let_go(), *self._told(event, self._utterance)]
+        if event.type is SpeechEventType.START_OF_SPEECH:
+            return self._start(event)
+        if event.type is SpeechEventType.END_OF_SPEECH:
+            return self._end(event)
+        return self._text(event, transcript)
+
+    def decided(self, events: list[GateEvent]) -> list[SpeechEvent]:
+        """Look again at what is held, after a step of the gate that caused `events`."""
+        if self._driver.transparent:
+            return self.let_go()
+        out: list[SpeechEvent] = []
+        if any(event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE) for event in events):
+            out += self._told_start(self._utterance)
+        if not events:
+            return out
+        still: list[_Held] = []
+        for held in self._held:
+            decision = held.overlap.decision
+            if decision is None:
+                still.append(held)
+            elif decision is GateEventKind.CANCEL:
+                out += self._cancelled(held)
+            else:
+                out += self._told(held.event, held.utterance)
+        self._held = still
+        return out
+
+    def overdue(self, before: float) -> list[SpeechEvent]:
+        """Hand on what has been held since before a time (s): the gate should have decided long ago."""
+        out: list[SpeechEvent] = []
+        while self._held and self._held[0].since < before:
+            held = self._held.pop(0)
+            out += self._told(held.event, held.utterance)
+        return out
+
+    def let_go(self) -> list[SpeechEvent]:
+        """Hand on all that is held."""
+        return self.overdue(float("inf"))
+
+    def drop(self) -> None:
+        """Forget all that is held: nobody is there to hear it."""
+        self._held.clear()
+
+    def _text(self, event: SpeechEvent, transcript: Transcript) -> list[SpeechEvent]:
+        overlap = self._overlap_of(transcript)
+        if overlap is None:
+            if self._is_stray_backchannel(transcript):
+                self._on_drop(event)
+                return []
+            return self._told(event, self._utterance)
+        if overlap.decision is None:
+            return self._hold(event, overlap)
+        if overlap.decision is GateEventKind.CANCEL:
+            self._on_drop(event)
+            return []
+        return self._told(event, self._utterance)
+
+    def _overlap_of(self, transcript: Transcript) -> Overlap | None:
+        overlap = self._driver.gate.overlap_of(transcript)
+        if overlap is None or overlap.decision is not GateEventKind.CANCEL or transcript.end is not None:
+            return overlap
+        return overlap if transcript.at - overlap.speech_end <= FORGOTTEN else None
+
+    def _is_stray_backchannel(self, transcript: Transcript) -> bool:
+        """Whether it describes no speech that the gate knows, comes while the agent speaks, and says nothing new."""
+        gate = self._driver.gate
+        if not gate.agent_speaking or not transcript.text.strip():
+            return False
+        if gate.overlap_of(transcript) is None and gate.knows(transcript):
+            return False
+        return gate.lexicon.match(transcript.text).ignore_only
+
+    def _start(self, event: SpeechEvent) -> list[SpeechEvent]:
+        passes = not self._driver.agent_speaking or self._driver.passing
+        self._utterance = _Utterance(start=event, told=passes)
+        return [event] if passes else []
+
+    def _end(self, event: SpeechEvent) -> list[SpeechEvent]:
+        utterance = self._utterance
+        waiting = [held.overlap for held in self._held if held.utterance is utterance]
+        if waiting:
+            out = self._hold(event, waiting[-1])
+        elif utterance.told:
+            out = [event]
+        else:
+            held = self._driver.gate.held_overlap
+            out = [] if held is None else self._hold(event, held)
+        self._utterance = _Utterance()
+        return out
+
+    def _hold(self, event: SpeechEvent, overlap: Overlap) -> list[SpeechEvent]:
+        self._held.append(_Held(event, overlap, self._utterance, self._now))
+        if len(self._held) <= MAX_HELD:
+            return []
+        oldest = self._held.pop(0)
+        return self._told(oldest.event, oldest.utterance)
+
+    def _cancelled(self, held: _Held) -> list[SpeechEvent]:
+        if held.event.type in TEXT_EVENTS:
+            self._on_drop(held.event)
+            return []
+        # The END of an utterance whose START the session has.
+        return [held.event] if held.utterance.told and held.utterance.start is not None else []
+
+    def _told(self, event: SpeechEvent, utterance: _Utterance) -> list[SpeechEvent]:
+        return [*self._told_start(utterance), event]
+
+    def _told_start(self, utterance: _Utterance) -> list[SpeechEvent]:
+        if utterance.told or utterance.start is None:
+            return []
+        utterance.told = True
+        return [utterance.start]
