@@ -38,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 FOLDS = 5
 VARIATIONS = 3
 ESPEAK_PHRASES = 4000
-COUGH_LIKE, THUMPS = 1600, 600
+COUGH_LIKE, THUMPS = 4000, 600
 NOISE_SETS = ("room_noise", "background")
 EVALUATION_ONLY = "cough"
 LISTENER_SET_WEIGHT = {"read_affirmative": 1.0, "command_word": 1.0, "content_word": 1.5, "called_name": 1.5}
@@ -65,25 +65,24 @@ def read_clips(data: Path) -> list[Clip]:
     return clips
 
 
-def loud_vowels(clips: Sequence[Clip]) -> list[npt.NDArray[np.float32]]:
-    """The loudest 50 ms of each short word."""
-    vowels = []
+def loud_speech(clips: Sequence[Clip]) -> list[npt.NDArray[np.float32]]:
+    """Each clip from its first to its last loud sample, where that is 0.2 s or more."""
+    found = []
     for clip in clips:
-        if len(clip.samples) != 16_000 or clip.kind in NOISE_SETS:
+        if clip.kind in NOISE_SETS:
             continue
-        power = np.convolve(np.square(clip.samples), np.ones(800), "same")
-        middle = int(np.argmax(power))
-        vowel = clip.samples[max(middle - 400, 0) : middle + 400]
-        if len(vowel) == 800:
-            vowels.append(vowel / (np.abs(vowel).max() + 1e-9))
-    return vowels
+        power = np.convolve(np.square(clip.samples), np.ones(480), "same")
+        loud = np.flatnonzero(power > 0.1 * power.max())
+        if loud[-1] - loud[0] >= 3200:
+            found.append(clip.samples[loud[0] : loud[-1]])
+    return found
 
 
 def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
     """One part of all training scenes; each part is seeded by itself."""
     clips, lexicon = read_clips(data), Lexicon.load()
     rng = np.random.default_rng(100 + part)
-    vowels = loud_vowels(clips)
+    speech = loud_speech(clips)
     noises = [clip for clip in clips if clip.kind in NOISE_SETS]
     maker = SceneMaker([clip.samples for clip in noises], seed=part)
     scenes: list[Scene | None] = []
@@ -96,8 +95,8 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
         clip = Clip(phrase.samples, phrase.interruption, f"espeak {phrase.voice}", "espeak", phrase.text)
         scenes.append(maker.scene(clip, maker.varied(clip)))
     for index in range(COUGH_LIKE // parts):
-        clip = Clip(cough(rng, vowels), False, f"cough {index % 25}", "cough_like")
-        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.3))
+        clip = Clip(cough(rng, speech), False, f"cough {index % 25}", "cough_like")
+        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.3 if index % 2 else 0.5))
     for index in range(THUMPS // parts):
         clip = Clip(thump(rng), False, f"thump {index % 25}", "thump")
         scenes.append(maker.scene(clip, maker.varied(clip), activation=0.15))

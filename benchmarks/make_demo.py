@@ -88,9 +88,7 @@ def conversation() -> npt.NDArray[np.float32]:
     user(7.0, "mm-hmm", pitch=-20)
     user(10.0, "yeah", pitch=-15)
     user(13.2, "okay, right", pitch=-10)
-    vowel = say("ah", ("en-gb+m7", 30, 100), -10.0)
-    vowels = [vowel[start : start + 800] for start in range(800, 2400, 800)]
-    put(1, 16.8, at_level(cough(rng, vowels), COUGH_DBFS))
+    put(1, 16.8, at_level(cough(rng, [say("ah", ("en-gb+m7", 30, 100), -10.0)]), COUGH_DBFS))
     put(1, 19.9, say("no, put it on the other table", COLLEAGUE, COLLEAGUE_DBFS))
     user(25.4, "yeah, but wait a second.", pitch=10)
     user(27.5, "Does the guide come in Spanish as well?")

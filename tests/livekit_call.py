@@ -182,9 +182,7 @@ class HandSTTStream(stt.RecognizeStream):
 
     def say(self, kind: str, text: str = "", *, start: float = 0.0, end: float = 0.0, **more: Any) -> None:
         data = stt.SpeechData(language="en", text=text, start_time=start, end_time=end)
-        event = stt.SpeechEvent(
-            stt.SpeechEventType(kind), alternatives=[data] if text else [], **more
-        )
+        event = stt.SpeechEvent(stt.SpeechEventType(kind), alternatives=[data] if text else [], **more)
         self._event_ch.send_nowait(event)
 
     def flush(self) -> None:
@@ -198,7 +196,7 @@ class StubSession(rtc.EventEmitter[str]):
     def __init__(self, *, vad: Any = None, stt: Any = None, **interruption: Any) -> None:
         super().__init__()
         self.agent_state = "listening"
-        self.vad, self.stt = vad, stt
+        self.vad, self.stt, self.llm = vad, stt, None
         options = {"min_duration": 0.05, "mode": "vad", **interruption}
         self.options = SimpleNamespace(interruption=options)
 

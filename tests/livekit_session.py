@@ -51,9 +51,7 @@ class Loudspeaker(AudioOutput):
     """Plays nothing, and keeps the time of what it would have played, pauses included."""
 
     def __init__(self) -> None:
-        super().__init__(
-            label="Loudspeaker", capabilities=AudioOutputCapabilities(pause=True), sample_rate=24_000
-        )
+        super().__init__(label="Loudspeaker", capabilities=AudioOutputCapabilities(pause=True), sample_rate=24_000)
         self.log: list[tuple[str, float]] = []
         self._pushed = 0.0
         self._played = 0.0
@@ -173,8 +171,7 @@ class _ScriptedStream(stt.RecognizeStream):
             for at, text in said.interim
         ]
         queue += [
-            (said.end + said.delay, stt.SpeechEventType.FINAL_TRANSCRIPT, said.text, said)
-            for said in script.script
+            (said.end + said.delay, stt.SpeechEventType.FINAL_TRANSCRIPT, said.text, said) for said in script.script
         ]
         queue.sort(key=lambda entry: entry[0])
         clock = 0.0
@@ -201,9 +198,7 @@ class ToneTTS(tts.TTS):
     """Speaks without a model: the agent's `tts_node` makes the sound."""
 
     def __init__(self) -> None:
-        super().__init__(
-            capabilities=tts.TTSCapabilities(streaming=True), sample_rate=24_000, num_channels=1
-        )
+        super().__init__(capabilities=tts.TTSCapabilities(streaming=True), sample_rate=24_000, num_channels=1)
 
     def synthesize(self, text: str, **kwargs: Any) -> tts.ChunkedStream:
         raise NotImplementedError
@@ -226,6 +221,71 @@ class Answering(Agent):
             pass
         async for frame in tone(self.seconds):
             yield frame
+
+
+class SilentRealtimeModel(llm.RealtimeModel):
+    """A realtime model that leaves turn taking to the session, and keeps what it is told to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            capabilities=llm.RealtimeCapabilities(
+                message_truncation=False,
+                turn_detection=False,
+                user_transcription=False,
+                auto_tool_reply_generation=False,
+                audio_output=True,
+                manual_function_calls=False,
+            )
+        )
+        self.told: list[str] = []
+
+    def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession:
+        return _SilentRealtimeSession(self)
+
+    async def aclose(self) -> None: ...
+
+
+class _SilentRealtimeSession(llm.RealtimeSession):
+    _realtime_model: SilentRealtimeModel
+
+    @property
+    def chat_ctx(self) -> llm.ChatContext:
+        return llm.ChatContext.empty()
+
+    @property
+    def tools(self) -> llm.ToolContext:
+        return llm.ToolContext.empty()
+
+    async def update_instructions(self, instructions: str) -> None: ...
+
+    async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None: ...
+
+    async def update_tools(self, tools: list[Any]) -> None: ...
+
+    def update_options(self, **options: Any) -> None: ...
+
+    def push_audio(self, frame: rtc.AudioFrame) -> None: ...
+
+    def push_video(self, frame: rtc.VideoFrame) -> None: ...
+
+    def generate_reply(self, **options: Any) -> asyncio.Future[Any]:
+        self._realtime_model.told.append("reply")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.set_exception(llm.RealtimeError("has nothing to say"))
+        return future
+
+    def commit_audio(self) -> None:
+        self._realtime_model.told.append("commit")
+
+    def clear_audio(self) -> None:
+        self._realtime_model.told.append("clear")
+
+    def interrupt(self) -> None:
+        self._realtime_model.told.append("interrupt")
+
+    def truncate(self, **options: Any) -> None: ...
+
+    async def aclose(self) -> None: ...
 
 
 async def tone(seconds: float, rate: int = 24_000) -> AsyncIterator[rtc.AudioFrame]:
@@ -320,9 +380,7 @@ async def run_session(
     async def speak() -> None:
         for start, seconds in agent_speaks:
             await asyncio.sleep(max(start - microphone.now, 0.0))
-            handles.append(
-                session.say("lorem " * 20, audio=tone(seconds), allow_interruptions=allow_interruptions)
-            )
+            handles.append(session.say("lorem " * 20, audio=tone(seconds), allow_interruptions=allow_interruptions))
 
     speaking = asyncio.create_task(speak())
     beside = asyncio.create_task(during(session, microphone)) if during is not None else None
@@ -335,9 +393,7 @@ async def run_session(
         speaking.cancel()
         run.interrupted = [handle.interrupted for handle in handles]
         run.user_turns = [
-            item.text_content
-            for item in session.history.items
-            if item.type == "message" and item.role == "user"
+            item.text_content for item in session.history.items if item.type == "message" and item.role == "user"
         ]
         await session.aclose()
         if gate is not None:

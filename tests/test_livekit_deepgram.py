@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from livekit.agents import APIConnectOptions
+
 from livekit_call import STEP, Call
 from loopback_deepgram import LoopbackDeepgram, Phrase, eventually
 
@@ -63,9 +64,7 @@ def test_interim_and_final_results_of_an_interruption_come_through_in_order():
 
 def test_a_backchannel_is_dropped_and_the_command_after_it_confirms_by_its_interim():
     async def go():
-        server = LoopbackDeepgram(
-            [Phrase("Okay.", 10 * STEP, 20 * STEP), Phrase("Wait.", 80 * STEP, 90 * STEP)]
-        )
+        server = LoopbackDeepgram([Phrase("Okay.", 10 * STEP, 20 * STEP), Phrase("Wait.", 80 * STEP, 90 * STEP)])
         async with server, call_on(server) as call:
             await eventually(lambda: server.connections == 1)
             call.agent(True)

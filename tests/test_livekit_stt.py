@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from livekit import rtc
 from livekit.agents import APIConnectionError, APIConnectOptions, stt
-from livekit_call import STEP, Call, HandSTT, ScriptedVAD, settle
 
+from livekit_call import STEP, Call, HandSTT, ScriptedVAD, settle
 from prosody_gate.errors import OptionError
 from prosody_gate.livekit import ProsodyGate
 from prosody_gate.livekit.transcript_hold import MAX_HELD

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit import rtc
 from livekit.agents.vad import VADEventType
-from livekit_call import STEP, WINDOW, Call, ScriptedVAD, settle
 
+from livekit_call import STEP, WINDOW, Call, ScriptedVAD, settle
 from prosody_gate.errors import ProsodyGateError
 from prosody_gate.livekit import ProsodyGate
 
@@ -620,15 +620,11 @@ def test_a_handler_that_fails_does_not_disturb_the_call():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    script=st.lists(
-        st.tuples(st.sampled_from("s-sa-A"), st.integers(1, 30)), min_size=3, max_size=14
-    ),
+    script=st.lists(st.tuples(st.sampled_from("s-sa-A"), st.integers(1, 30)), min_size=3, max_size=14),
     confirms=st.lists(st.integers(5, 200), max_size=3),
     patience=st.sampled_from([0.0, 1.0]),
 )
-def test_whatever_happens_starts_and_ends_alternate_and_nothing_shows_before_a_start(
-    script, confirms, patience
-):
+def test_whatever_happens_starts_and_ends_alternate_and_nothing_shows_before_a_start(script, confirms, patience):
     """`a` and `A`: the agent begins and stops; the rest is audio."""
 
     async def go():

@@ -94,7 +94,9 @@ def states_of(
     """What a gate sees of one overlap, frame by frame and word by word, if nothing stops it."""
     states: list[State] = []
     options = GateOptions(confirm_probability=0.999, sensitivity=0.0, max_hold=3.0)
-    gate = Gate(options, lexicon=lexicon, sources=[StateRecorder(features, states)], expects_transcripts=interim_lag is not None)
+    gate = Gate(
+        options, lexicon=lexicon, sources=[StateRecorder(features, states)], expects_transcripts=interim_lag is not None
+    )
     replay_words(overlap.words, gate, interim_lag=interim_lag)
     if gate.failure is not None:
         raise gate.failure

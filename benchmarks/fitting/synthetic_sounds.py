@@ -38,44 +38,57 @@ class SpokenPhrase:
     samples: Samples
 
 
-def cough(rng: np.random.Generator, vowels: Sequence[Samples]) -> Samples:
-    """One to three bursts of noise through a vocal tract, the last with a little voice at its end.
+def cough(rng: np.random.Generator, speech: Sequence[Samples]) -> Samples:
+    """One to four bursts of breath and rough voice through a vocal tract that moves.
 
-    A cough is a closed glottis that bursts open: noise, shaped by the same resonances as a vowel, falling off
-    within 50 to 200 ms. The resonances are taken from `vowels` by linear prediction.
+    A cough is a closed glottis that bursts open: noise, and in some coughs a rough, falling voice, shaped by the same
+    resonances as speech. The envelope rises within milliseconds and falls off within 30 to 180 ms; some bursts end in
+    a second, voiced one. The resonances are taken from pieces of `speech` by linear prediction.
     """
-    total = np.zeros(int(RATE * 1.4), np.float32)
-    position = 0
-    bursts = int(rng.integers(1, 4))
-    strength = 1.0
-    for _ in range(bursts):
-        vowel = vowels[int(rng.integers(len(vowels)))]
-        shape = librosa.lpc(vowel + rng.normal(0.0, 1e-3, len(vowel)), order=14)
-        # Wider resonances: keeps the filter well inside stability.
-        shape = shape * 0.98 ** np.arange(len(shape))
-        length = int(RATE * rng.uniform(0.12, 0.4))
-        time = np.arange(length) / RATE
-        rise, fall = rng.uniform(0.002, 0.02), rng.uniform(0.03, 0.14)
-        envelope = (1.0 - np.exp(-time / rise)) * np.exp(-time / fall)
-        noise = rng.normal(0.0, 1.0, length)
-        breath = rng.uniform(0.0, 1.0)
-        source = noise * envelope
-        if rng.random() < 0.4:
-            pitch = rng.uniform(110, 380) * (1.0 + np.cumsum(rng.normal(0, 0.004, length)))
-            pulses = scipy.signal.sawtooth(2 * np.pi * np.cumsum(pitch) / RATE)
-            late = np.clip((time - rng.uniform(0.04, 0.2)) / 0.05, 0.0, 1.0)
-            source = source + pulses * envelope * late * rng.uniform(0.1, 0.6)
-        sound = scipy.signal.lfilter([1.0], shape, source)
-        sound = sound / (np.abs(sound).max() + 1e-9)
-        tilt = scipy.signal.lfilter([1.0, -rng.uniform(0.0, 0.95)], [1.0], noise * envelope)
-        sound = strength * (sound + breath * tilt / (np.abs(tilt).max() + 1e-9))
-        end = min(position + length, len(total))
-        total[position:end] += sound[: end - position].astype(np.float32)
-        position += int(RATE * rng.uniform(0.18, 0.5))
-        strength *= rng.uniform(0.4, 1.1)
+    total = np.zeros(int(RATE * 1.5))
+    position, strength = 0, 1.0
+    for _ in range(int(rng.integers(1, 5))):
+        burst = strength * _burst(rng, speech[int(rng.integers(len(speech)))])
+        end = min(position + len(burst), len(total))
+        total[position:end] += burst[: end - position]
+        position += int(RATE * rng.uniform(0.15, 0.5))
+        strength *= rng.uniform(0.3, 1.2)
         if position >= len(total):
             break
-    return total / np.float32(np.abs(total).max() + 1e-9)
+    return np.asarray(total / (np.abs(total).max() + 1e-9), np.float32)
+
+
+def _burst(rng: np.random.Generator, speech: Samples) -> npt.NDArray[np.float64]:
+    """One burst, its peak at 1."""
+    length = int(RATE * rng.uniform(0.1, 0.45))
+    time = np.arange(length) / RATE
+    envelope = (1.0 - np.exp(-time / rng.uniform(0.001, 0.03))) * np.exp(-time / rng.uniform(0.03, 0.18))
+    if rng.random() < 0.4:
+        middle, width = time[-1] * rng.uniform(0.5, 0.9), rng.uniform(0.02, 0.06)
+        envelope += rng.uniform(0.2, 1.0) * np.exp(-(((time - middle) / width) ** 2))
+    glide = np.linspace(rng.uniform(-0.3, 0.6), rng.uniform(-0.8, 0.2), length)
+    roughness = 1.0 + 0.02 * np.cumsum(rng.normal(0.0, 0.02, length)).clip(-3.0, 3.0)
+    hz = rng.uniform(80.0, 450.0) * 2.0**glide * roughness
+    voice = scipy.signal.sawtooth(2 * np.pi * np.cumsum(hz) / RATE, width=rng.uniform(0.05, 0.4))
+    voiced = float(rng.choice([0.0, rng.uniform(0.0, 0.5), rng.uniform(0.5, 3.0)]))
+    breath = rng.normal(0.0, 1.0, length) * envelope
+    source = breath + voiced * voice * envelope * np.clip((time - rng.uniform(0.0, 0.12)) / 0.03, 0.0, 1.0)
+    sound = np.zeros(length)
+    start = int(rng.integers(max(1, len(speech) - 3 * 512)))
+    for part in np.array_split(np.arange(length), 4):
+        piece = speech[start : start + 512]
+        start += int(rng.integers(0, 400)) if start + 912 < len(speech) else 0
+        shaped = scipy.signal.lfilter([1.0], _resonances(rng, piece), source)
+        sound[part] = shaped[part] / (np.abs(shaped).max() + 1e-9)
+    air = scipy.signal.lfilter([1.0, -rng.uniform(-0.5, 0.95)], [1.0], breath)
+    sound = sound * envelope ** rng.uniform(0.0, 0.5) + rng.uniform(0.0, 0.8) * air / (np.abs(air).max() + 1e-9)
+    return np.asarray(sound / (np.abs(sound).max() + 1e-9))
+
+
+def _resonances(rng: np.random.Generator, piece: Samples) -> npt.NDArray[np.float64]:
+    """All-pole filter of a piece of speech, its resonances widened to keep it well inside stability."""
+    poles = librosa.lpc(piece.astype(np.float64) + rng.normal(0.0, 1e-4, len(piece)), order=16)
+    return np.asarray(poles * 0.985 ** np.arange(17))
 
 
 def thump(rng: np.random.Generator) -> Samples:

@@ -14,7 +14,7 @@ from prosody_gate.prosody import MEL_BANDS
 
 from .voice_scenes import MAX_FRAMES, Scene
 
-HIDDEN = 48
+HIDDEN = 64
 EPOCHS = 14
 BATCH = 128
 LABEL_SMOOTHING = 0.02
@@ -30,7 +30,7 @@ KIND_WEIGHT: Mapping[str, float] = {
     "room_noise": 0.5,
     "background": 0.5,
     "espeak": 0.4,
-    "cough_like": 1.5,
+    "cough_like": 2.5,
     "thump": 0.4,
 }
 """So that no set drowns the others; `cough` itself is for evaluation only and must not be given."""

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from prosody_gate.evidence.word_features import WordFeatures
 from prosody_gate.evidence.words_evidence import ignorable_tokens
 from prosody_gate.lexicon import Lexicon
+from prosody_gate.replay.replay_words import TimedWord
 
 from .overlap_corpus import LabelledOverlap, states_of
 
@@ -68,32 +69,28 @@ def fit_words_and_time(
     # A hard word would end the hold before its state is seen.
     plain = lexicon.replace(interrupt=[])
     features = WordFeatures(vocabulary(overlaps, lexicon), ignorable_tokens(lexicon))
+    interruptions = sum(overlap.interruption for overlap in overlaps)
+    # Overlaps are balanced, not states: at the onset nothing is known, and that later on more interruptions are left is
+    # just what time has to say. With words the odds of the meetings stand: two backchannels to an interruption.
+    balance = (len(overlaps) - interruptions) / interruptions
     rows: list[dict[str, float]] = []
     labels: list[bool] = []
     weights: list[float] = []
-    for overlap in overlaps:
-        untold = 1.0 - SHORT_COMMANDS if overlap.interruption else 1.0
-        for state in states_of(overlap, plain, features, None):
-            rows.append(state.timing)
+
+    def take(overlap: LabelledOverlap, lag: float | None, weight: float) -> None:
+        for state in states_of(overlap, plain, features, lag):
+            rows.append({**state.words, **state.timing})
             labels.append(overlap.interruption)
-            weights.append(untold)
+            weights.append(weight)
+
+    for overlap in overlaps:
+        take(overlap, None, balance * (1.0 - SHORT_COMMANDS) if overlap.interruption else 1.0)
         for lag in lags if with_words else ():
-            for state in states_of(overlap, plain, features, lag):
-                rows.append({**state.words, **state.timing})
-                labels.append(overlap.interruption)
-                weights.append(1.0)
-    interruptions = sum(overlap.interruption for overlap in overlaps)
-    share = SHORT_COMMANDS * interruptions / max(len(command_durations), 1)
-    # Balanced by overlaps, not by states: at the onset nothing is known, and later on that one class has more
-    # overlaps left is just what time has to say.
-    balance = (len(overlaps) - interruptions) / interruptions
+            take(overlap, lag, 1.0)
+    share = balance * SHORT_COMMANDS * interruptions / max(len(command_durations), 1)
     for duration in command_durations:
-        command = LabelledOverlap("", True, (type(overlaps[0].words[0])("", 0.0, duration),))
-        for state in states_of(command, plain, features, None):
-            rows.append(state.timing)
-            labels.append(True)
-            weights.append(share)
-    return _regress(rows, np.array(labels), np.where(labels, balance, 1.0) * weights)
+        take(LabelledOverlap("", True, (TimedWord("", 0.0, duration),)), None, share)
+    return _regress(rows, np.array(labels), np.array(weights))
 
 
 def _regress(
@@ -107,13 +104,20 @@ def _regress(
     kept = seen >= MIN_OVERLAPS * 10
     model = LogisticRegression(C=INVERSE_PENALTY, fit_intercept=False, max_iter=200)
     model.fit(matrix[:, kept], labels, sample_weight=weights)
-    fitted = {
-        name: round(float(weight), 3)
-        for name, weight in zip(names[kept], model.coef_[0], strict=True)
-        if abs(weight) >= SMALLEST_WEIGHT
-    }
+    fitted = {name: float(weight) for name, weight in zip(names[kept], model.coef_[0], strict=True)}
+    _give_constants_to_words(fitted)
+    rounded = {name: round(weight, 3) for name, weight in fitted.items() if abs(weight) >= SMALLEST_WEIGHT}
     is_time = ("going ", "ended ")
     return FittedTable(
-        words={name: weight for name, weight in fitted.items() if not name.startswith(is_time)},
-        time={name: weight for name, weight in fitted.items() if name.startswith(is_time)},
+        words={name: weight for name, weight in rounded.items() if not name.startswith(is_time)},
+        time={name: weight for name, weight in rounded.items() if name.startswith(is_time)},
     )
+
+
+def _give_constants_to_words(fitted: dict[str, float]) -> None:
+    """What a kind of words says at no duration at all is the words' share, not the time's; the sum stays the same."""
+    for kind in "b12":
+        constant = fitted.get(f"going {kind}", 0.0)
+        fitted[f"kind={kind}"] = fitted.get(f"kind={kind}", 0.0) + constant
+        for state in ("going", "ended"):
+            fitted[f"{state} {kind}"] = fitted.get(f"{state} {kind}", 0.0) - constant

@@ -29,7 +29,12 @@ class WordFeatures:
         self._ignorable = frozenset(ignorable)
 
     def kind(self, tokens: Sequence[str], ignore_only: bool, *, awaited: bool = False) -> str:
-        """`0` nothing said (`w` when words are awaited), `b` ignore phrases alone, else `1` or `2` for one or more words that are not."""
+        """What kind of words these are.
+
+        Returns:
+            `0` for none, `w` for none while words are awaited, `b` for ignore phrases alone, else `1` or `2` for one or
+            more words that are no ignore phrase.
+        """
         if not tokens:
             return "w" if awaited else "0"
         if ignore_only:

@@ -348,10 +348,17 @@ class Gate:
             return self._confirm(overlap, "phrase")
         if overlap.log_odds >= self._options.confirm_log_odds:
             return self._confirm(overlap, "evidence")
-        observation = overlap.observation
-        if not observation.ended and observation.speech_duration >= self._options.max_hold:
+        if self._unexplained(overlap.observation) >= self._options.max_hold:
             return self._confirm(overlap, "max_hold")
         return []
+
+    @staticmethod
+    def _unexplained(observation: Observation) -> float:
+        """Speech that still goes on and that the transcript has not shown to be ignore phrases, in seconds."""
+        if observation.ended:
+            return 0.0
+        known = observation.words_end if observation.transcript.ignore_only else observation.onset
+        return observation.speech_end - known
 
     def _says_interrupt(self, overlap: Overlap) -> bool:
         if overlap.observation.transcript.interrupt is None:

@@ -78,11 +78,12 @@ class GateOptions(BaseModel):
         says="Silence (s) that ends a stretch of speech; a shorter pause belongs to it.",
     )
     max_hold: float = _option(
-        2.5,
+        2.8,
         low=0.2,
         high=30.0,
         tune=(1.5, 3.0),
-        says="Speech (s) after which a hold is confirmed whatever the evidence: the safety net.",
+        says="Speech (s) after which a hold is confirmed whatever the evidence: the safety net. What the transcript has "
+        "shown to be ignore phrases does not count.",
     )
     utterance_gap: float = _option(
         1.0,

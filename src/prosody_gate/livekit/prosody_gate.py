@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from livekit import rtc
 from livekit.agents import AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
+from livekit.agents.llm import RealtimeModel
 from livekit.agents.stt import STT, SpeechEvent, StreamAdapter
 from livekit.agents.vad import VAD
 from livekit.plugins import silero
@@ -249,9 +250,28 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             tracing.note(self._session, event)
         if event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE):
             self._let_through = event
+        if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
+            self._clear_realtime_audio()
         self._emit("decision", event)
         if event.kind is not GateEventKind.HOLD:
             self._emit("metrics_collected", self.metrics)
+
+    def _clear_realtime_audio(self) -> None:
+        """Take cancelled speech out of a realtime model's input, which would hear it with the next turn."""
+        session = self._session
+        if session is None or session.stt is not None or not self._at_rest():
+            return
+        model = session.llm
+        if isinstance(model, RealtimeModel) and (
+            not model.capabilities.turn_detection or model.capabilities.can_disable_turn_detection
+        ):
+            try:
+                session.clear_user_turn()
+            except RuntimeError:  # the session has ended
+                logger.debug("the realtime model's input was not cleared", exc_info=True)
+
+    def _at_rest(self) -> bool:
+        return not self._driver.undecided and not self._driver.passing
 
     def _on_drop(self, event: SpeechEvent) -> None:
         self._metrics.transcripts_dropped += 1
