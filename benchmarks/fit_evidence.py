@@ -2,10 +2,10 @@
 
     python benchmarks/fit_evidence.py --data ../shared/data
 
-Needs, beyond the package: torch and scikit-learn (`pip install torch scikit-learn`), and espeak-ng for the synthetic
-voices. About half an hour on two cores; scenes are kept in benchmarks/cache. Word and time weights come from the
-labelled overlaps of the AMI meetings, the voice network and the listener's weights from the recorded clips. The set
-`cough` is for evaluation only and never trained on.
+Needs the extra `fit` (torch, scikit-learn) and espeak-ng for the synthetic voices. About half an hour on two cores;
+scenes are kept in benchmarks/cache. Word and time weights come from the labelled overlaps of the AMI meetings, the
+voice network and the listener's weights from the recorded clips. The set `cough` is for evaluation only and never
+trained on.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import math
 import random
 from collections.abc import Sequence
 from itertools import chain
@@ -24,7 +25,7 @@ import numpy.typing as npt
 import soundfile
 
 from fitting.listener_states import ListenerState, fit_listener, listener_states
-from fitting.overlap_corpus import fold_of, read_overlaps
+from fitting.overlap_corpus import LabelledOverlap, fold_of, read_overlaps
 from fitting.phrases import backchannel_phrases, interruption_phrases
 from fitting.synthetic_sounds import cough, spoken_phrases, thump
 from fitting.voice_network import train_voice_network
@@ -37,7 +38,7 @@ from prosody_gate.lexicon import Lexicon
 HERE = Path(__file__).resolve().parent
 FOLDS = 5
 VARIATIONS = 3
-ESPEAK_PHRASES = 4000
+ESPEAK_PHRASES = 5600
 COUGH_LIKE, THUMPS = 4000, 600
 NOISE_SETS = ("room_noise", "background")
 EVALUATION_ONLY = "cough"
@@ -91,7 +92,8 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
         scenes += [maker.scene(clip, maker.varied(clip)) for _ in range(VARIATIONS)]
     utterances = data / "text" / "ami_utterances.txt.gz"
     interruptions = interruption_phrases(lexicon, utterances)
-    for phrase in spoken_phrases(backchannel_phrases(lexicon), interruptions, count=ESPEAK_PHRASES // parts, seed=part):
+    backchannels = backchannel_phrases(lexicon, read_overlaps(data / "overlaps" / "ami.jsonl.gz"))
+    for phrase in spoken_phrases(backchannels, interruptions, count=ESPEAK_PHRASES // parts, seed=part):
         clip = Clip(phrase.samples, phrase.interruption, f"espeak {phrase.voice}", "espeak", phrase.text)
         scenes.append(maker.scene(clip, maker.varied(clip)))
     for index in range(COUGH_LIKE // parts):
@@ -181,13 +183,26 @@ def main() -> None:
                 "left_out_fold": fold,
             },
             words=table.words,
-            time=table.time,
+            time=at_natural_odds(table.time, overlaps),
             listener=listener,
             network=network,
         )
         weights.save(arguments.output if fold is None else HERE / "cache" / f"fold{fold}")
     print(f"written to {arguments.output.name}/; voice scale {voice_scale:.2f}")
     print(json.dumps(listener, indent=1))
+
+
+def at_natural_odds(time_weights: dict[str, float], overlaps: Sequence[LabelledOverlap]) -> dict[str, float]:
+    """Take the meetings' two backchannels to an interruption as the prior of speech whose words are not known, too.
+
+    Voice, listener and this part of time are fitted with balanced labels; where there are words, the odds are in.
+    """
+    interruptions = sum(overlap.interruption for overlap in overlaps)
+    odds = math.log(interruptions / (len(overlaps) - interruptions))
+    shifted = dict(time_weights)
+    for name in ("going 0", "ended 0"):
+        shifted[name] = round(shifted.get(name, 0.0) + odds, 3)
+    return shifted
 
 
 def left_out(group: str, fold: int | None) -> bool:

@@ -29,6 +29,7 @@ class ScriptedVAD(VAD):
         self.min_speech = min_speech
         self.min_silence_duration = min_silence
         self.graded = graded
+        self.infers = True
         self.fail_at: float | None = None
         self.streams: list[ScriptedVADStream] = []
         self.updated: dict[str, Any] = {}
@@ -74,21 +75,8 @@ class ScriptedVADStream(VADStream):
         if state.speaking:
             state.duration += STEP
         state.buffer.append(window)
-        self._event_ch.send_nowait(
-            VADEvent(
-                type=VADEventType.INFERENCE_DONE,
-                samples_index=round(state.time * 16_000),
-                timestamp=state.time,
-                speech_duration=state.duration,
-                silence_duration=0.0,
-                frames=[frame],
-                probability=probability if vad.graded else 0.0,
-                inference_duration=0.001,
-                speaking=state.speaking,
-                raw_accumulated_silence=state.silence,
-                raw_accumulated_speech=state.speech,
-            )
-        )
+        if vad.infers:
+            self._event_ch.send_nowait(self._inference(state, frame, probability))
         if probability >= 0.5:
             state.speech += STEP
             state.silence = 0.0
@@ -104,6 +92,21 @@ class ScriptedVADStream(VADStream):
             state.speaking = False
             self._event_ch.send_nowait(self._change(VADEventType.END_OF_SPEECH, state, rate))
             state.duration = 0.0
+
+    def _inference(self, state: _State, frame: rtc.AudioFrame, probability: float) -> VADEvent:
+        return VADEvent(
+            type=VADEventType.INFERENCE_DONE,
+            samples_index=round(state.time * 16_000),
+            timestamp=state.time,
+            speech_duration=state.duration,
+            silence_duration=0.0,
+            frames=[frame],
+            probability=probability if self._vad.graded else 0.0,
+            inference_duration=0.001,
+            speaking=state.speaking,
+            raw_accumulated_silence=state.silence,
+            raw_accumulated_speech=state.speech,
+        )
 
     def _change(self, kind: VADEventType, state: _State, rate: int) -> VADEvent:
         audio = np.concatenate(state.buffer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,123 +11,10 @@ import numpy as np
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, llm, stt, tts, vad
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
-from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
+
+from prosody_gate.livekit import RecordedInput, SilentOutput
 
 RATE = 16_000
-
-
-class Microphone(AudioInput):
-    """Plays the user's channel at its true rate, in 10 ms frames, and silence after it."""
-
-    def __init__(self, samples: np.ndarray, rate: int = RATE) -> None:
-        super().__init__(label="Microphone")
-        self.samples = samples
-        self.rate = rate
-        self.step = rate // 100
-        self.position = 0
-        self.began: float | None = None
-        self.ended = asyncio.Event()
-
-    @property
-    def now(self) -> float:
-        """Seconds since the first sample; 0 before it."""
-        return 0.0 if self.began is None else time.time() - self.began
-
-    async def __anext__(self) -> rtc.AudioFrame:
-        if self.began is None:
-            self.began = time.time()
-        chunk = self.samples[self.position : self.position + self.step].astype(np.int16)
-        if len(chunk) < self.step:
-            self.ended.set()
-            chunk = np.pad(chunk, (0, self.step - len(chunk)))
-        self.position += self.step
-        due = self.began + self.position / self.rate
-        await asyncio.sleep(max(due - time.time(), 0.0))
-        return rtc.AudioFrame(chunk.tobytes(), self.rate, 1, self.step)
-
-
-class Loudspeaker(AudioOutput):
-    """Plays nothing, and keeps the time of what it would have played, pauses included."""
-
-    def __init__(self) -> None:
-        super().__init__(label="Loudspeaker", capabilities=AudioOutputCapabilities(pause=True), sample_rate=24_000)
-        self.log: list[tuple[str, float]] = []
-        self._pushed = 0.0
-        self._played = 0.0
-        self._running_since: float | None = None
-        self._started = False
-        self._paused = False
-        self._flushed = False
-        self._end: asyncio.TimerHandle | None = None
-
-    def _position(self) -> float:
-        running = 0.0 if self._running_since is None else time.time() - self._running_since
-        return min(self._played + running, self._pushed)
-
-    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        await super().capture_frame(frame)
-        self._pushed += frame.duration
-        if not self._started and not self._paused:
-            self._start()
-        while self._pushed - self._position() > 0.2:
-            await asyncio.sleep(0.02)
-
-    def _start(self) -> None:
-        self._started = True
-        self._running_since = time.time()
-        self.log.append(("play", time.time()))
-        self.on_playback_started(created_at=time.time())
-
-    def _schedule(self) -> None:
-        if self._end is not None:
-            self._end.cancel()
-        if not self._paused and self._started:
-            remaining = max(self._pushed - self._position(), 0.0)
-            self._end = asyncio.get_running_loop().call_later(remaining, self._finish, False)
-
-    def _finish(self, interrupted: bool) -> None:
-        position = self._position() if interrupted else self._pushed
-        if self._end is not None:
-            self._end.cancel()
-        self._pushed = self._played = 0.0
-        self._running_since = self._end = None
-        self._started = self._flushed = False
-        self.log.append(("cut" if interrupted else "end", time.time()))
-        self.on_playback_finished(playback_position=position, interrupted=interrupted)
-
-    def flush(self) -> None:
-        super().flush()
-        if self._pushed:
-            self._flushed = True
-            self._schedule()
-
-    def clear_buffer(self) -> None:
-        if self._pushed:
-            self._finish(True)
-
-    def pause(self) -> None:
-        super().pause()
-        if self._paused:
-            return
-        self._paused = True
-        self._played = self._position()
-        self._running_since = None
-        self.log.append(("pause", time.time()))
-        if self._end is not None:
-            self._end.cancel()
-
-    def resume(self) -> None:
-        super().resume()
-        if not self._paused:
-            return
-        self._paused = False
-        self.log.append(("resume", time.time()))
-        if self._pushed and not self._started:
-            self._start()
-        elif self._started:
-            self._running_since = time.time()
-        if self._flushed:
-            self._schedule()
 
 
 @dataclass
@@ -335,7 +221,7 @@ async def run_session(
     agent: Agent | None = None,
     rate: int = RATE,
     tail: float = 1.0,
-    during: Callable[[AgentSession, Microphone], Awaitable[None]] | None = None,
+    during: Callable[[AgentSession, RecordedInput], Awaitable[None]] | None = None,
     allow_interruptions: bool = True,
     **options: Any,
 ) -> SessionRun:
@@ -355,7 +241,7 @@ async def run_session(
         **options: Of the AgentSession.
     """
     run = SessionRun()
-    microphone, loudspeaker = Microphone(samples, rate), Loudspeaker()
+    microphone, loudspeaker = RecordedInput(samples, rate), SilentOutput()
     options.setdefault("aec_warmup_duration", 0)
     session = AgentSession(vad=vad, stt=stt, **options)
     session.input.audio, session.output.audio = microphone, loudspeaker
@@ -369,7 +255,7 @@ async def run_session(
         "metrics_collected",
     )
     for name in names:
-        session.on(name, lambda event, name=name: run.events.append((microphone.now, name, event)))
+        session.on(name, lambda event, name=name: run.events.append((microphone.time, name, event)))
     if gate is not None:
         gate.on("decision", run.decisions.append)
         gate.attach(session)
@@ -379,7 +265,7 @@ async def run_session(
 
     async def speak() -> None:
         for start, seconds in agent_speaks:
-            await asyncio.sleep(max(start - microphone.now, 0.0))
+            await asyncio.sleep(max(start - microphone.time, 0.0))
             handles.append(session.say("lorem " * 20, audio=tone(seconds), allow_interruptions=allow_interruptions))
 
     speaking = asyncio.create_task(speak())

@@ -59,7 +59,13 @@ def test_a_pause_shorter_than_the_minimum_silence_belongs_to_the_speech() -> Non
 
 def test_speech_that_goes_on_is_confirmed_at_max_hold_whatever_the_evidence() -> None:
     events = run_timeline(make_gate(Says(-20.0)), speech=[(ONSET, 9.0)], until=5.0)
-    assert outline(events) == [("hold", HELD, "speech"), ("confirm", 3.552, "max_hold")]
+    assert outline(events) == [("hold", HELD, "speech"), ("confirm", 3.84, "max_hold")]
+
+
+def test_ignore_phrases_that_were_transcribed_do_not_count_for_max_hold() -> None:
+    yeahs = [Transcript(at, "yeah " * count, start=1.1, end=at - 0.2) for count, at in enumerate((2.0, 3.0, 4.0), 1)]
+    events = run_timeline(make_gate(), speech=[(ONSET, 9.0)], transcripts=yeahs, until=7.0)
+    assert outline(events)[1] == ("confirm", 6.624, "max_hold")
 
 
 def test_the_agents_end_releases_what_is_held() -> None:

@@ -384,7 +384,7 @@ def test_turn_detection_by_speech_to_text_gets_no_start_or_end_of_a_cancelled_ov
 
 def test_the_gate_goes_on_across_an_agent_hand_over(clips):
     samples = channel(
-        8.5,
+        9.5,
         (1.2, clips.of("read_affirmative", "yes", 2)),
         (5.2, clips.of("read_affirmative", "right", 0)),
         (7.0, clips.of("command_word", "stop", 1)),

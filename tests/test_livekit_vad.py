@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit import rtc
 from livekit.agents.vad import VADEventType
+from livekit.plugins import silero
 
-from livekit_call import STEP, WINDOW, Call, ScriptedVAD, settle
+from livekit_call import STEP, WINDOW, Call, ScriptedVAD, StubSession, settle
 from prosody_gate.errors import ProsodyGateError
 from prosody_gate.livekit import ProsodyGate
+
+DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo.flac"
 
 
 def run(coroutine):
@@ -154,6 +159,37 @@ def _transcript(call: Call, text: str):
     from prosody_gate import Transcript
 
     return Transcript(at=call.gate.gate.time, text=text, final=True)
+
+
+def test_a_confirm_between_the_gates_end_of_speech_and_the_vads_interrupts_at_once():
+    async def go():
+        async with Call(29 * STEP) as call:
+            call.agent(True)
+            await call.audio("-" * 10 + "s" * 8 + "-" * 12)
+            assert call.kinds() == ["hold"]
+            call.gate._driver.hear(_transcript(call, "stop"))
+            await settle()
+            start, inference = call.got[-2:]
+            assert start.type is VADEventType.START_OF_SPEECH
+            assert inference.speech_duration == pytest.approx(20 * STEP)
+            call.agent(False)
+            await call.audio("-" * 8)
+            assert call.marks() == ["start", "end"]
+
+    run(go())
+
+
+def test_the_silence_after_the_users_turn_does_not_interrupt_an_agent_that_answers_quickly():
+    async def go():
+        async with Call() as call:
+            await call.audio("-" * 5 + "s" * 30 + "-" * 11)  # the gate's turn has ended, the VAD's not yet
+            call.agent(True)
+            shown = len(call.speech_told())
+            await call.audio("-" * 20)
+            assert len(call.speech_told()) == shown
+            assert call.marks() == ["start", "end"]
+
+    run(go())
 
 
 def test_a_release_in_mid_speech_gives_a_late_start_and_what_follows():
@@ -378,6 +414,60 @@ def test_a_vad_without_probabilities_is_read_by_what_it_decided():
             assert call.marks() == ["start"]
 
     run(go())
+
+
+def test_a_vad_without_inference_events_is_read_by_its_marks():
+    async def go():
+        vad = ScriptedVAD()
+        vad.infers = False
+        async with Call(30 * STEP, vad=vad) as call:
+            call.agent(True)
+            await call.audio("-" * 10 + "s" * 25)
+            assert call.kinds() == ["hold", "confirm"]
+            assert call.marks() == ["start"]
+            call.agent(False)
+            await call.audio("-" * 25)
+            assert call.marks() == ["start", "end"]
+
+    run(go())
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_the_silero_plugin_says_the_same_with_the_gate_as_without_on_a_real_conversation(rate):
+    """At once, not in real time: also a burst of audio must not change what passes."""
+    samples, own = soundfile.read(DEMO, dtype="int16", always_2d=True, stop=14 * 16_000)
+    user = resampled(samples[:, 1], own, rate)
+
+    async def events_of(vad):
+        stream = vad.stream()
+        step = rate // 100
+        for start in range(0, len(user) - step, step):
+            stream.push_frame(rtc.AudioFrame(user[start : start + step].tobytes(), rate, 1, step))
+        stream.end_input()
+        # LiveKit's resampler dithers: away from 16 kHz the plugin itself gives other probabilities each time.
+        dithered = {} if rate == own else {"probability": 0.0}
+        got = [replace(event, inference_duration=0.0, **dithered) async for event in stream]
+        await stream.aclose()
+        return bare(got)
+
+    async def go():
+        vad = silero.VAD.load()
+        gate = ProsodyGate(listener=None)
+        wrapped = gate.vad(vad)
+        gate.attach(StubSession(vad=wrapped))
+        alone, gated = await events_of(vad), await events_of(wrapped)
+        assert [event.type for event in gated].count(VADEventType.START_OF_SPEECH) >= 2
+        assert gated == alone
+        assert gate.gate.time == pytest.approx(14.0, abs=0.1)
+
+    run(go())
+
+
+def resampled(samples, own, rate):
+    if own == rate:
+        return samples
+    places = np.arange(int(len(samples) * rate / own)) * own / rate
+    return np.interp(places, np.arange(len(samples)), samples).astype(np.int16)
 
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])

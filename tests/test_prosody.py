@@ -54,32 +54,31 @@ def clips(shared_data: Path, kinds: tuple[str, ...], count: int) -> list[Samples
 
 def test_pitch_agrees_with_librosa_on_real_speech(shared_data: Path) -> None:
     tracker = PitchTracker()
-    agreed = compared = voiced_alike = decided = 0
-    for samples in clips(shared_data, ("command_word", "content_word", "read_affirmative"), 80):
-        reference, voiced, probability = librosa.pyin(
-            samples,
-            fmin=60,
-            fmax=500,
-            sr=SAMPLE_RATE,
-            frame_length=WINDOW_SAMPLES,
-            hop_length=FRAME_SAMPLES,
-            center=False,
+    hop, step = FRAME_SAMPLES // 4, 4  # pyin follows pitch from window to window and wants them close
+    differences, strengths = [], []
+    found = loud = 0
+    for samples in clips(shared_data, ("command_word", "content_word", "read_affirmative"), 60):
+        loudest = max(np.sqrt(np.mean(samples[at : at + WINDOW_SAMPLES] ** 2)) for at in range(0, 15_000, 512))
+        reference, voiced, _ = librosa.pyin(
+            samples, fmin=60, fmax=500, sr=SAMPLE_RATE, frame_length=WINDOW_SAMPLES, hop_length=hop, center=False
         )
-        for index, hz in enumerate(reference):
-            window = samples[index * FRAME_SAMPLES : index * FRAME_SAMPLES + WINDOW_SAMPLES]
+        for index in range(0, len(reference), step):
+            window = samples[index * hop : index * hop + WINDOW_SAMPLES]
             if len(window) < WINDOW_SAMPLES:
                 break
             pitch = tracker.track(window)
-            if 0.2 < probability[index] < 0.8:
-                continue  # librosa itself is not sure
-            decided += 1
-            voiced_alike += bool(voiced[index]) == (pitch.strength >= 0.5)
+            if voiced[index] and np.sqrt(np.mean(window**2)) > 0.1 * loudest:
+                loud += 1
+                found += pitch.strength >= 0.5
             if voiced[index] and pitch.strength >= 0.5:
-                compared += 1
-                agreed += abs(12.0 * math.log2(pitch.hz / hz)) < 1.0
-    assert compared > 200
-    assert agreed / compared > 0.88
-    assert voiced_alike / decided > 0.85
+                differences.append(abs(12.0 * math.log2(pitch.hz / reference[index])))
+                strengths.append(pitch.strength)
+    near, strong = np.array(differences) < 1.0, np.array(strengths) > 0.8
+    assert len(near) > 200
+    assert near.mean() > 0.85
+    assert near[strong].mean() > 0.92
+    # The other way round says little: pyin finds no more than a third of the loud frames of these words voiced.
+    assert found / loud > 0.7
 
 
 def test_pitch_agrees_with_librosa_yin_where_the_voice_is_clear(shared_data: Path) -> None:

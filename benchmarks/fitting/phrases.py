@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 
 from prosody_gate.lexicon import Lexicon
+
+from .overlap_corpus import LabelledOverlap
 
 SENTENCES = (
     "can i", "i want", "i need", "could you", "what about", "how much", "yeah but", "okay but wait",
@@ -15,23 +18,16 @@ SENTENCES = (
 )  # fmt: skip
 
 
-def backchannel_phrases(lexicon: Lexicon) -> list[str]:
-    """The ignore phrases of one or two words; the commonest ones more often."""
-    common = [
-        "mm-hm",
-        "uh-huh",
-        "yeah",
-        "okay",
-        "right",
-        "yes",
-        "hmm",
-        "mm",
-        "sure",
-        "i see",
-        "oh",
-        "yep",
-    ] * 8
-    return common + [phrase for phrase in lexicon.ignore if len(phrase.split()) <= 2]
+def backchannel_phrases(lexicon: Lexicon, overlaps: Sequence[LabelledOverlap]) -> list[str]:
+    """Real backchannels as often as they were said, and as many ignore phrases of one or two words."""
+    said = [
+        " ".join(word.text for word in overlap.words)
+        for overlap in overlaps
+        if not overlap.interruption and len(overlap.words) <= 4
+    ]
+    said = [text for text in said[::5] if lexicon.match(text).ignore_only]
+    listed = [phrase for phrase in lexicon.ignore if len(phrase.split()) <= 2]
+    return said + listed * max(1, len(said) // len(listed))
 
 
 def interruption_phrases(lexicon: Lexicon, utterances: Path) -> list[str]:

@@ -29,7 +29,7 @@ KIND_WEIGHT: Mapping[str, float] = {
     "spoken_order": 0.6,
     "room_noise": 0.5,
     "background": 0.5,
-    "espeak": 0.4,
+    "espeak": 0.8,
     "cough_like": 2.5,
     "thump": 0.4,
 }

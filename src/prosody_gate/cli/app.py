@@ -10,8 +10,13 @@ from typing import Annotated
 import typer
 
 from .bench import bench
+from .calibrate import calibrate
 from .one_line_errors import PROGRAM, OneLineErrors
+from .profile_diff import profile_diff
+from .profile_list import profile_list
+from .profile_show import profile_show
 from .run import run
+from .tune import tune
 
 app = typer.Typer(
     name=PROGRAM,
@@ -23,6 +28,13 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("bench")(bench)
+app.command("calibrate")(calibrate)
+app.command("tune")(tune)
+profiles = typer.Typer(no_args_is_help=True, help="List, show and compare microphone profiles.")
+profiles.command("list")(profile_list)
+profiles.command("show")(profile_show)
+profiles.command("diff")(profile_diff)
+app.add_typer(profiles, name="profile")
 
 
 def _print_version(wanted: bool) -> None:

@@ -28,7 +28,7 @@ BACKGROUND_NATS_PER_DB: Final = 0.6
 BACKGROUND_LIMIT_NATS: Final = 8.0
 
 LEVEL_FRAMES: Final = 4
-"""Speech frames before the level is judged (128 ms): a word may begin softly."""
+"""Voiced frames before the level is judged (128 ms): a word may begin softly."""
 
 
 class VoiceEvidence:
@@ -57,8 +57,9 @@ class VoiceEvidence:
         self._state = self._network.initial_state()
         self._read = 0
         self._nats = 0.0
-        self._loudest_db = -math.inf
         self._speech_frames = 0
+        self._voiced_frames = 0
+        self._relative_db = 0.0
 
     def update(self, observation: Observation) -> float:
         """Nats of the sound so far; 0 without audio."""
@@ -70,15 +71,16 @@ class VoiceEvidence:
                 self._speech_frames += 1
                 limit = LIMIT_NATS * min(self._speech_frames * FRAME_DURATION / FULL_SAY, 1.0)
                 self._nats = min(max(log_odds, -limit), limit)
-                if not math.isnan(frame.relative_level_db):
-                    self._loudest_db = max(self._loudest_db, frame.relative_level_db)
+                if frame.voiced and not math.isnan(frame.relative_level_db):
+                    self._voiced_frames += 1
+                    self._relative_db += (frame.relative_level_db - self._relative_db) / self._voiced_frames
         self._read = max(self._read, len(frames))
         return self._nats + self._level_nats()
 
     def _level_nats(self) -> float:
-        if self._speech_frames < LEVEL_FRAMES or self._loudest_db == -math.inf:
+        if self._voiced_frames < LEVEL_FRAMES:
             return 0.0
-        below = -BACKGROUND_MARGIN_DB - self._loudest_db
+        below = -BACKGROUND_MARGIN_DB - self._relative_db
         return -min(max(below, 0.0) * BACKGROUND_NATS_PER_DB, BACKGROUND_LIMIT_NATS)
 
 

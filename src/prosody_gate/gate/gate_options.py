@@ -43,7 +43,7 @@ class GateOptions(BaseModel):
         says="The one knob: 0 confirms only on strong evidence, 1 at the first hint. Moves the confirm threshold.",
     )
     confirm_probability: float = _option(
-        0.88,
+        0.86,
         low=0.5,
         high=0.999,
         tune=(0.6, 0.99),
@@ -82,8 +82,8 @@ class GateOptions(BaseModel):
         low=0.2,
         high=30.0,
         tune=(1.5, 3.0),
-        says="Speech (s) after which a hold is confirmed whatever the evidence: the safety net. What the transcript has "
-        "shown to be ignore phrases does not count.",
+        says="Speech (s) after which a hold is confirmed whatever the evidence: the safety net. What the "
+        "transcript has shown to be ignore phrases does not count.",
     )
     utterance_gap: float = _option(
         1.0,

@@ -3,7 +3,17 @@
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .prosody_gate import ProsodyGate
+from .recorded_input import RecordedInput
 from .session_metrics import SessionMetrics
+from .silent_output import SilentOutput
 from .threaded_listener import ThreadedListener
 
-__all__ = ["GatedSTT", "GatedVAD", "ProsodyGate", "SessionMetrics", "ThreadedListener"]
+__all__ = [
+    "GatedSTT",
+    "GatedVAD",
+    "ProsodyGate",
+    "RecordedInput",
+    "SessionMetrics",
+    "SilentOutput",
+    "ThreadedListener",
+]

@@ -27,8 +27,8 @@ logger = logging.getLogger("prosody_gate")
 if TYPE_CHECKING:
     from .gated_vad import GatedVAD
 
-MAX_WAIT: Final = 16
-"""Frames (0.5 s) that wait for the VAD's probability; then the last one holds."""
+MAX_WAIT: Final = 94
+"""Frames (3 s) that wait for a VAD that lags behind; then its last probability holds."""
 
 
 class GatedVADStream(VADStream):
@@ -48,6 +48,8 @@ class GatedVADStream(VADStream):
         self._skipped = 0.0
         self._fed = 0
         self._held_probability = 0.0
+        self._inferred = False
+        self._marks_only = False
         self._deaf = False
         super().__init__(vad)
 
@@ -118,7 +120,7 @@ class GatedVADStream(VADStream):
                 return  # the VAD leaves such a frame out too
             samples = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
             self._frames.extend(self._framer.push(self._resampler.push(to_float32(samples))))
-            while len(self._frames) > MAX_WAIT:
+            while len(self._frames) > (0 if self._marks_only else MAX_WAIT):
                 self._feed(self._held_probability)
         except Exception as error:
             self._fail(error)
@@ -129,8 +131,11 @@ class GatedVADStream(VADStream):
                 time = self._clock.advance(event, input_end=self._history.end)
                 if self._clock.restarted:
                     self._translator.flush()
+                self._inferred = True
                 self._held_probability = self._probability.of(event)
                 self._feed_until(time)
+            elif not self._inferred:
+                self._follow_mark(event)
             if self._origin is None:
                 told = self._translator.pass_on(event, self._clock.time)
             else:
@@ -139,6 +144,14 @@ class GatedVADStream(VADStream):
             self._fail(error)
             told = [event]
         self._send(told)
+
+    def _follow_mark(self, event: VADEvent) -> None:
+        """A VAD without inference events: its START and END are all there is to go by."""
+        self._marks_only = True
+        self._clock.mark(self._history.end)
+        self._held_probability = 1.0 if event.type is VADEventType.START_OF_SPEECH else 0.0
+        while self._frames:
+            self._feed(self._held_probability)
 
     def _feed_until(self, time: float) -> None:
         """Give the gate the frames that the VAD has heard: those that end by `time`, half a frame more or less."""

@@ -32,6 +32,10 @@ class InferenceClock:
         """The input was flushed after `at` seconds."""
         self._flushes.append(at)
 
+    def mark(self, at: float) -> None:
+        """A VAD without inference events said something after `at` seconds of audio."""
+        self._time = at
+
     def advance(self, event: VADEvent, *, input_end: float) -> float:
         """Take an inference event; `input_end` is how much audio (s) has come in."""
         self.restarted = event.timestamp < self._last

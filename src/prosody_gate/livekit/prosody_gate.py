@@ -248,8 +248,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         prometheus.count(event, held)
         if self._session is not None:
             tracing.note(self._session, event)
-        if event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE):
-            self._let_through = event
+        passes = event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE)
+        self._let_through = event if passes else None
         if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
             self._clear_realtime_audio()
         self._emit("decision", event)

@@ -6,14 +6,16 @@ overlap may lie in two segments. A segment is *told* once the session has got it
 
 | what comes | agent silent, or gate passing | agent speaking, gate idle, holding or pending |
 |---|---|---|
-| inference event | as it is | untold, or held: no speech in it |
+| inference event | as it is | no speech in it |
 | START | as it is: told | kept back |
 | END of a told segment | as it is | as it is: the session must not wait for ever |
 | END of an untold segment | swallowed | kept while an overlap is undecided, else swallowed |
 | confirm, speech goes on | - | START from the true onset; inference events as they are from now on |
-| confirm, speech has ended | - | START, an inference event of the whole speech, END |
+| confirm, the gate's speech has ended, not the segment | - | START, an inference event of the whole speech |
+| confirm, speech has ended | - | the same, then END |
 | confirm, the VAD heard nothing | - | the same, END when the gate's speech ends |
-| confirm, segment told already | - | inference events as they are from now on |
+| confirm, segment told already | - | inference events as they are; one of the whole speech if it has ended |
+| the silence after a user's turn into which the agent speaks | - | no speech in it: the turn is over |
 | release, speech goes on | - | START from the true onset |
 | release, speech has ended | - | START, END |
 | cancel | - | nothing; what follows in the segment counts from after it |
@@ -156,7 +158,7 @@ class SpeechTranslator:
         if driver.transparent:
             return False
         if driver.agent_speaking:
-            return not self.told or driver.undecided
+            return not driver.passing
         return self._segment is not None and not self._segment.told
 
     def _inference(self, event: VADEvent, time: float) -> VADEvent:
@@ -212,7 +214,7 @@ class SpeechTranslator:
     def _tell(self, onset: float, speech_end: float, time: float, *, interrupt: bool) -> list[VADEvent]:
         """Tell the speech since `onset`, which ended at `speech_end` unless a segment is open."""
         if self.told:
-            return []
+            return [self._interruption(onset, speech_end, time)] if interrupt and not self._driver.passing else []
         kept = [segment for segment in self._kept if segment.speech_end > onset - SAME_ONSET]
         segment = self._segment
         first = kept[0] if kept else segment
@@ -230,32 +232,34 @@ class SpeechTranslator:
             frames=self._audio(onset - prefix, time),
             speaking=True,
         )
-        if segment is not None:
-            segment.told, segment.told_onset = True, onset
-            return [start]
         told = [start]
         if kept:
             speech_end = kept[-1].speech_end
-        if interrupt:
-            silence = max(time - speech_end, 0.0)
-            told.append(
-                VADEvent(
-                    type=VADEventType.INFERENCE_DONE,
-                    samples_index=start.samples_index,
-                    timestamp=start.timestamp,
-                    speech_duration=start.speech_duration,
-                    silence_duration=0.0,
-                    probability=0.0 if self._last is None else self._last.probability,
-                    speaking=True,
-                    raw_accumulated_silence=silence,
-                    raw_accumulated_speech=0.0 if silence else start.speech_duration,
-                )
-            )
+        if interrupt and not (segment is not None and self._driver.passing):
+            told.append(self._interruption(onset, speech_end, time))
+        if segment is not None:
+            segment.told, segment.told_onset = True, onset
+            return told
         if not kept and self._driver.passing:
             self._alone = onset
         else:
             told.append(self._end_event(onset, speech_end, time))
         return told
+
+    def _interruption(self, onset: float, speech_end: float, time: float) -> VADEvent:
+        """The inference event that stops the agent, where none of the VAD's own is to come that would."""
+        silence = max(time - speech_end, 0.0)
+        return VADEvent(
+            type=VADEventType.INFERENCE_DONE,
+            samples_index=0 if self._last is None else self._last.samples_index,
+            timestamp=time if self._last is None else self._last.timestamp,
+            speech_duration=max(time - onset, 0.0),
+            silence_duration=0.0,
+            probability=0.0 if self._last is None else self._last.probability,
+            speaking=True,
+            raw_accumulated_silence=silence,
+            raw_accumulated_speech=0.0 if silence else max(time - onset, 0.0),
+        )
 
     def _end_event(self, onset: float, speech_end: float, time: float) -> VADEvent:
         return VADEvent(

@@ -6,17 +6,21 @@ import datetime
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+import tomli_w
 from pydantic import ValidationError
 
+from ..atomic_file import replacing
 from ..errors import OptionError
 from ..gate import GateOptions
 from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
 from .microphone import Microphone
+from .newer_version import installed_version, is_newer
+from .profile_store import find_profile
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,6 +29,12 @@ else:
 
 TABLES: Final = ("microphone", "gate", "provenance")
 PROVENANCE_FIELDS: Final = ("created", "source", "version", "score")
+
+DIGITS: Final = {"clipped_share": 5, "band_hz": 0}
+"""Decimals of a written number where it is not one (levels, pitch)."""
+
+OPTION_DIGITS: Final = 3
+"""A millisecond, a thousandth of a probability or of a nat: no recording tells more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +72,17 @@ class Profile:
         """Read and check a profile.
 
         Args:
-            path: A TOML file with the tables `[microphone]` and, where wanted, `[gate]` and `[provenance]`.
+            path: A TOML file with the tables `[microphone]` and, where wanted, `[gate]` and `[provenance]`; or
+                the name of a profile in the user's config folder or of one that ships with the package.
 
         Raises:
-            OptionError: The file is missing or not TOML, or a table or field is unknown, of the wrong type or
-                out of range; names the file, the table and the field.
+            OptionError: The file is missing or not TOML, it is from a newer version of this library, or a table
+                or field is unknown, of the wrong type or out of range; names the file, the table and the field.
         """
-        path = Path(path)
+        path = find_profile(path)
         content = _read_toml(path)
+        # First of all: what is unknown below may be what the newer version brought.
+        _check_version(content.get("provenance"), source=f"{path}: [provenance]")
         for name, table in content.items():
             if name not in TABLES:
                 raise OptionError(f"{path}: unknown table or field {name!r}; expected {_listed(TABLES)}")
@@ -82,6 +95,48 @@ class Profile:
             gate=_gate(content.get("gate", {}), source=f"{path}: [gate]"),
             provenance=_provenance(content.get("provenance", {}), source=f"{path}: [provenance]"),
         )
+
+    def renamed(self, name: str) -> Profile:
+        """A copy of another name.
+
+        Raises:
+            OptionError: The name is empty.
+        """
+        fields = {**self.microphone.model_dump(), "name": name}
+        return replace(self, microphone=_microphone(fields, source=f"profile {self.microphone.name!r}: [microphone]"))
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The tables as a file has them: without what is unknown, numbers rounded to what can be measured."""
+        microphone = {
+            name: round(value, DIGITS.get(name, 1)) if isinstance(value, float) else value
+            for name, value in self.microphone.model_dump(exclude_none=True).items()
+        }
+        tables: dict[str, dict[str, Any]] = {"microphone": microphone}
+        if self.gate:
+            order = list(GateOptions.model_fields)
+            tables["gate"] = {
+                name: round(value, OPTION_DIGITS)
+                for name, value in sorted(self.gate.items(), key=lambda item: order.index(item[0]))
+            }
+        if self.provenance:
+            tables["provenance"] = dict(self.provenance)
+        return tables
+
+    def to_toml(self) -> str:
+        """The profile as `load` reads it."""
+        return tomli_w.dumps(self.to_dict())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the profile, whole or not at all.
+
+        Args:
+            path: The file; an earlier one is replaced.
+
+        Raises:
+            OptionError: The folder is not there or cannot be written to.
+        """
+        with replacing(Path(path)) as temporary:
+            temporary.write_text(self.to_toml(), encoding="utf-8")
 
     def options(self, **overrides: Any) -> GateOptions:
         """The gate's options: the defaults, then this profile, then the overrides.
@@ -112,6 +167,23 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OptionError(f"{path}: not UTF-8 text; {expected}") from None
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"{path}: not TOML ({error}); {expected}") from None
+
+
+def _check_version(table: object, *, source: str) -> None:
+    written_by = table.get("version") if isinstance(table, dict) else None
+    if written_by is None:
+        return
+    try:
+        newer = is_newer(str(written_by))
+    except ValueError:
+        raise OptionError(
+            f"{source}: version: expected one such as {installed_version()}, got {written_by!r}"
+        ) from None
+    if newer:
+        raise OptionError(
+            f"{source}: version is {written_by}, newer than this prosody-gate ({installed_version()}); "
+            "expected a profile of this version or an older one: update prosody-gate, or calibrate anew"
+        )
 
 
 def _microphone(table: dict[str, Any], *, source: str) -> Microphone:

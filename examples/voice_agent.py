@@ -1,0 +1,63 @@
+"""A voice agent that talks through "mm-hm" and stops for "wait".
+
+    export DEEPGRAM_API_KEY=... LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...
+    python examples/voice_agent.py console     # in the terminal, with this machine's microphone
+    python examples/voice_agent.py dev         # in a room, reloads on changes
+
+Needs `pip install 'prosody-gate[deepgram]'`. Speech-to-text and speech are Deepgram's, the model comes through
+LiveKit's own gateway; any other plugin of LiveKit's goes in their place, the gate does not mind.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, cli, inference
+from livekit.plugins import deepgram
+
+from prosody_gate import GateEvent
+from prosody_gate.livekit import ProsodyGate
+
+logger = logging.getLogger("voice-agent")
+
+INSTRUCTIONS = (
+    "You are a friendly voice assistant. Speak in short sentences. When you are asked to explain something, take your "
+    "time: three or four sentences."
+)
+
+
+def prewarm(process: JobProcess) -> None:
+    """Load the models before a call comes."""
+    process.userdata["vad"] = ProsodyGate.prewarm()
+
+
+server = AgentServer(setup_fnc=prewarm)
+
+
+@server.rtc_session()
+async def entrypoint(context: JobContext) -> None:
+    """One call."""
+    gate = ProsodyGate()
+    session: AgentSession[None] = AgentSession(
+        vad=gate.vad(context.proc.userdata["vad"]),
+        stt=gate.stt(deepgram.STT(model="nova-3")),
+        llm=inference.LLM("openai/gpt-4.1-mini"),
+        tts=deepgram.TTS(),
+        turn_handling=gate.turn_handling(),
+    )
+    gate.attach(session)
+
+    @gate.on("decision")
+    def decided(event: GateEvent) -> None:
+        logger.info("%s (%s) after %.2f s: %r", event.kind.value, event.reason, event.latency, event.text)
+
+    async def say_what_happened() -> None:
+        logger.info("the gate in this call: %s", gate.metrics.to_dict())
+
+    context.add_shutdown_callback(say_what_happened)
+    await session.start(Agent(instructions=INSTRUCTIONS), room=context.room)
+    await session.generate_reply(instructions="Greet the user, and offer to explain anything at length.")
+
+
+if __name__ == "__main__":
+    cli.run_app(server)

@@ -1,0 +1,299 @@
+"""`prosody-gate tune`: the options that suit one microphone, searched on labelled recordings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import OptionError
+
+if TYPE_CHECKING:
+    from ..bench import SkippedLine
+    from ..tuning import Tally, TuneResult, TuneScores
+
+AIM, SEARCH, GATE, OUTPUT = "The aim", "The search", "The gate", "Output"
+"""The panels of the help."""
+
+TOLD = 5
+"""Skipped lines that are told one by one."""
+
+
+def tune(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST",
+            show_default=False,
+            help="JSONL, or JSONL.gz: a labelled clip or call a line, as for bench.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="P.toml", rich_help_panel=OUTPUT, help="The profile to write."),
+    ],
+    trials: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            rich_help_panel=SEARCH,
+            help="Sets of options to try, with those that the storage has already.",
+        ),
+    ] = 100,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, rich_help_panel=SEARCH, help="The same seed and recordings, the same result."),
+    ] = 0,
+    max_false: Annotated[
+        float,
+        typer.Option(metavar="SHARE", rich_help_panel=AIM, help="False interruptions that you accept, 0 to 1."),
+    ] = 0.02,
+    min_caught: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", rich_help_panel=AIM, help="Interruptions that must stop the agent within 3 s, 0 to 1."
+        ),
+    ] = 0.99,
+    false_weight: Annotated[
+        float,
+        typer.Option(
+            metavar="S", rich_help_panel=AIM, help="Seconds of latency that a share of 1 beyond --max-false weighs."
+        ),
+    ] = 50.0,
+    missed_weight: Annotated[
+        float,
+        typer.Option(metavar="S", rich_help_panel=AIM, help="The same for interruptions missed beyond --min-caught."),
+    ] = 50.0,
+    latency_weight: Annotated[
+        float, typer.Option(metavar="W", rich_help_panel=AIM, help="Weight of a second of latency.")
+    ] = 1.0,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            rich_help_panel=SEARCH,
+            help="An option to search; may be repeated. Default: all that can be tuned, but of sensitivity, prior and "
+            "confirm_probability, which move one threshold, the last alone.",
+        ),
+    ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, rich_help_panel=SEARCH, help="Trials without gain after which to stop."),
+    ] = 40,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|FILE",
+            show_default=False,
+            rich_help_panel=SEARCH,
+            help="Where to keep the trials: an Optuna storage (sqlite:///tune.db, mysql://..., redis://...) or a "
+            "journal file. An interrupted search is resumed from it, and several machines can share one.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, show_default=False, rich_help_panel=SEARCH, help="Processes. Default: one a core."
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|P.toml",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Profile to start from: its microphone is kept, its options are what the result is held against.",
+        ),
+    ] = None,
+    listener: Annotated[
+        bool | None,
+        typer.Option(
+            "--listener/--no-listener",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Recognise words on this machine during overlaps. Default: on where English is spoken.",
+        ),
+    ] = None,
+    vad: Annotated[
+        str,
+        typer.Option(metavar="silero|webrtc", rich_help_panel=GATE, help="What tells speech."),
+    ] = "silero",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Language whose phrases count, the main one first; may be repeated. Default: en.",
+        ),
+    ] = None,
+    lexicon: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="L.toml",
+            rich_help_panel=GATE,
+            help="Your own phrases to ignore or to stop at; may be repeated.",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", rich_help_panel=GATE, help="Any other option to start from; may be repeated."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            help="Name of the microphone. Default: that of --profile, or the output's.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", rich_help_panel=OUTPUT, help="Write a profile that is no better on held-out recordings, too."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else, on standard output.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No tables and no progress.")
+    ] = False,
+) -> None:
+    """Search the options that suit your microphone, on labelled recordings of it.
+
+    Tries durations, thresholds and hold limits, and keeps what reaches your aim: at most 2 % false interruptions, at
+    least 99 % of the interruptions caught, then the smallest latency. Speakers or files are held out in turns, so the
+    table tells what to expect on new recordings, beside what the options at the start do on the same ones. A profile
+    that is no better than those is not written.
+
+    MANIFEST is that of bench, clips or calls; `prosody-gate label` makes one of your own calls. It takes at least 20
+    interruptions and 20 others; a few hundred are better.
+
+        prosody-gate tune clips.jsonl --profile headset.toml --output headset-tuned.toml --storage sqlite:///tune.db
+    """
+    # The imports that a help page or a wrong option need not wait for.
+    from ..atomic_file import check_writable
+    from ..bench import read_manifest
+    from ..tuning import Objective, SearchSpace, Tuner, TuneSettings, check_material, score, spread, tuned_profile
+    from ..tuning.tuner import check_counts
+    from ..vad import create_detector
+    from .gate_setup import GateSetup
+    from .step_progress import step_progress
+
+    objective = Objective(
+        max_false=max_false,
+        min_caught=min_caught,
+        false_weight=false_weight,
+        missed_weight=missed_weight,
+        latency_weight=latency_weight,
+    )
+    setup = GateSetup.from_command_line(
+        profile=None if profile is None else Path(profile),
+        option=option or (),
+        languages=language or ["en"],
+        lexicons=lexicon or (),
+        listener=listener,
+    )
+    create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
+    space = SearchSpace.of(setup.options, search or ())
+    check_writable(output)
+    items = check_material(read_manifest(manifest))
+    settings = TuneSettings(
+        start=setup.options,
+        profile=setup.profile,
+        lexicon=setup.lexicon,
+        listener=setup.listener,
+        vad=vad,  # type: ignore[arg-type]
+    )
+    silent = quiet or as_json
+    with (
+        step_progress("listening", len(items), wanted=not silent) as advance,
+        spread(items, settings, source=str(manifest), jobs=jobs or os.cpu_count() or 1, progress=advance) as recordings,
+    ):
+        real = sum(event.is_interruption for event in recordings.events)
+        groups = len({event.group for event in recordings.events})
+        check_counts(real, len(recordings.events) - real, groups, source=str(manifest))
+        _tell_skipped(recordings.skipped)
+        tuner = Tuner(recordings, space, objective, seed=seed, storage=storage)
+        with step_progress("trying", trials, wanted=not silent) as tried:
+            result = tuner.run(
+                trials, patience=patience, progress=None if tried is None else lambda done, _cost: tried(done)
+            )
+        scores = score(tuner, result, recordings.events)
+    start_cost, expected_cost = (objective.cost(tally) for tally in (_total(result), result.expected))
+    better = expected_cost < start_cost
+    if as_json:
+        _print_json(result, scores, start_cost=start_cost, expected_cost=expected_cost, better=better)
+    elif not quiet:
+        _print_tables(result, scores, aim=objective.sentence, groups=tuner.groups)
+    if not better and not force:
+        raise OptionError(
+            f"{output}: not written, for nothing found is better on held-out recordings than what the search began "
+            f"with (cost {expected_cost:.3f} s, {start_cost:.3f} s before); expected a gain: add recordings, or --force"
+        )
+    written = tuned_profile(
+        result.best.options,
+        start=setup.profile,
+        name=name or output.stem,
+        source=f"tune {manifest.name}: {len(recordings.events)} events of {tuner.groups} speakers or files",
+        expected=scores.expected,
+    )
+    if name is not None:
+        written = written.renamed(name)
+    written.save(output)
+    typer.echo(f"written: {output}", err=as_json)
+
+
+def _total(result: TuneResult) -> Tally:
+    from ..tuning.tally import total
+
+    return total(result.start.folds)
+
+
+def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
+    for line in skipped[:TOLD]:
+        typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
+    if len(skipped) > TOLD:
+        typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
+
+
+def _print_json(
+    result: TuneResult, scores: TuneScores, *, start_cost: float, expected_cost: float, better: bool
+) -> None:
+    import json
+
+    report = {
+        "trials": result.trials,
+        "stopped_early": result.stopped_early,
+        "better": better,
+        "cost": {"start": round(start_cost, 4), "expected": round(expected_cost, 4)},
+        "options": {"start": result.start.options.model_dump(), "best": result.best.options.model_dump()},
+        "importance": {name: round(share, 4) for name, share in result.importance.items()},
+        "start": scores.start.to_dict(),
+        "expected": scores.expected.to_dict(),
+        "best": scores.best.to_dict(),
+    }
+    typer.echo(json.dumps(report, indent=2))
+
+
+def _print_tables(result: TuneResult, scores: TuneScores, *, aim: str, groups: int) -> None:
+    from rich.console import Console
+
+    from .tune_tables import options_table, scores_table
+
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    console.print(scores_table(scores))
+    console.print()
+    console.print(options_table(result))
+    console.print()
+    why = "; stopped early, for nothing was getting better" if result.stopped_early else ""
+    console.print(f"aim: {aim}; {result.trials} trials on recordings of {groups} speakers or files{why}", markup=False)

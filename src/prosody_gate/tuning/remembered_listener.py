@@ -1,0 +1,157 @@
+"""A listener that decodes each stretch of sound once, however often the recording is replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import FRAME_DURATION, FRAME_SAMPLES
+from ..listener import Hypothesis, Listener
+
+FrameAt = Callable[[int], npt.NDArray[np.float32]]
+"""Gives a frame of the stream by its number from 0."""
+
+
+class Step(NamedTuple):
+    """One call of the listener."""
+
+    kind: str
+    """start, push or finish."""
+    time: float
+    """Onset of a start, else time of the last sample, in seconds."""
+    pre_roll: int = 0
+    """Frames heard before the first push, of a start."""
+
+
+class Heard:
+    """What the listener has said after a row of steps: a node in the tree of all rows that were ever taken."""
+
+    __slots__ = ("following", "parent", "said", "step")
+
+    def __init__(self, parent: Heard | None = None, step: Step | None = None) -> None:
+        self.parent = parent
+        self.step = step
+        self.said: Hypothesis | None = None
+        self.following: dict[Step, Heard] = {}
+
+    def steps(self) -> list[Step]:
+        """All steps from a fresh listener to here."""
+        steps: list[Step] = []
+        node: Heard | None = self
+        while node is not None and node.step is not None:
+            steps.append(node.step)
+            node = node.parent
+        return steps[::-1]
+
+
+class SharedDecoder:
+    """The one true listener of a process; it knows after which steps of which stream it stands.
+
+    Args:
+        make: Makes a fresh listener.
+    """
+
+    def __init__(self, make: Callable[[], Listener]) -> None:
+        self._listener = make()
+        self._at: Heard | None = None
+        self._fresh = True
+        self.decoded_frames = 0
+        """Frames decoded so far, those decoded again included."""
+
+    def take(self, node: Heard, step: Step, frame_at: FrameAt) -> Hypothesis | None:
+        """Take one more step after those of a node, on the stream that `frame_at` gives."""
+        starts = node.step if node.step is not None and node.step.kind == "start" else None
+        # A start waits for the next step: only that tells which frames lie before the first push.
+        before = node if starts is None else node.parent
+        assert before is not None
+        if self._at is not before:
+            self._go_to(before, frame_at)
+        if starts is not None:
+            self._apply(starts, step, frame_at)
+        return self._apply(step, None, frame_at)
+
+    def stands_at(self, node: Heard) -> None:
+        """Note which node the last step led to."""
+        self._at = node
+
+    def _go_to(self, node: Heard, frame_at: FrameAt) -> None:
+        if not self._fresh:
+            self._listener.reset()
+        self._fresh = False
+        steps = node.steps()
+        for place, step in enumerate(steps):
+            self._apply(step, steps[place + 1] if place + 1 < len(steps) else None, frame_at)
+
+    def _apply(self, step: Step, following: Step | None, frame_at: FrameAt) -> Hypothesis | None:
+        if step.kind == "start":
+            self._listener.start(_pre_roll(step, following, frame_at), onset=step.time)
+            return None
+        if step.kind == "finish":
+            return self._listener.finish(time=step.time)
+        self.decoded_frames += 1
+        return self._listener.push(frame_at(_number(step.time)), time=step.time)
+
+
+class RememberedListener:
+    """Gives what a fresh listener would give to the same steps, from memory where they were taken before.
+
+    What a listener says depends on all that it heard in the call: on each overlap's onset, on the frame at which it
+    was told to listen and on the one at which it was stopped. The memory is a tree of just these steps, so another
+    onset, or an overlap decided earlier, is another branch, and is decoded when it first occurs.
+
+    Args:
+        root: The tree of one stream; grows.
+        decoder: Shared by all streams of a process.
+        frame_at: Gives the frames of the stream.
+    """
+
+    def __init__(self, root: Heard, decoder: SharedDecoder, frame_at: FrameAt) -> None:
+        self._node = self._root = root
+        self._decoder = decoder
+        self._frame_at = frame_at
+
+    def start(self, pre_roll: npt.NDArray[np.float32], *, onset: float) -> None:
+        """Begin an overlap."""
+        step = Step("start", onset, len(pre_roll) // FRAME_SAMPLES)
+        # Nothing is decoded before the first push.
+        self._node = self._node.following.setdefault(step, Heard(self._node, step))
+
+    def push(self, frame: npt.NDArray[np.float32], *, time: float) -> Hypothesis | None:
+        """Hear one frame."""
+        return self._take(Step("push", time))
+
+    def finish(self, *, time: float) -> Hypothesis | None:
+        """End the overlap."""
+        if self._node.step is None or self._node.step.kind == "finish":
+            return None  # none is open
+        return self._take(Step("finish", time))
+
+    def reset(self) -> None:
+        """Back to the state of a new listener."""
+        self._node = self._root
+
+    def _take(self, step: Step) -> Hypothesis | None:
+        node = self._node.following.get(step)
+        if node is None:
+            said = self._decoder.take(self._node, step, self._frame_at)
+            node = self._node.following[step] = Heard(self._node, step)
+            node.said = said
+            self._decoder.stands_at(node)
+        self._node = node
+        return node.said
+
+
+def _pre_roll(step: Step, following: Step | None, frame_at: FrameAt) -> npt.NDArray[np.float32]:
+    if following is None or following.kind != "push":
+        return np.zeros(step.pre_roll * FRAME_SAMPLES, np.float32)  # finished before anything was decoded
+    first = _number(following.time)
+    frames = [frame_at(number) for number in range(first - step.pre_roll, first)]
+    return np.concatenate(frames) if frames else np.zeros(0, np.float32)
+
+
+def _number(time: float) -> int:
+    """Of the frame that ends at a time."""
+    return round(time / FRAME_DURATION) - 1

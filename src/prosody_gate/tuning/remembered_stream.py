@@ -1,0 +1,107 @@
+"""One recording as a gate gets it, with everything remembered that no option of the gate changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import FRAME_SAMPLES
+from ..bench import Heard
+from ..bench.drive import drive
+from ..bench.heard import begins_within, speech_stretches
+from ..gate import Gate, GateEvent, GateOptions, Transcript
+from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
+from ..replay import Span
+from ..vad import SpeechSegmenter
+from .remembered_analyzer import MeasuredFrames, RememberedAnalyzer
+from .remembered_listener import Heard as HeardSoFar
+from .remembered_listener import RememberedListener
+from .remembered_voice import VoiceRuns
+
+if TYPE_CHECKING:
+    from .front_end import FrontEnd
+
+
+class RememberedStream:
+    """A stream that gates with any options can be driven over, each with the events that it would give live.
+
+    The gate itself runs anew for each set of options; speech probabilities, measured frames, the voice network's
+    output and the listener's words come from memory. What an option does change (where an overlap begins, when the
+    listener is told to stop) is computed when it first occurs.
+
+    Args:
+        front_end: Of this process.
+        frames: [n, 512] float32 at 16 kHz; kept.
+        probabilities: The VAD's, one a frame.
+        agent: When the agent speaks.
+        transcripts: Recorded speech-to-text.
+    """
+
+    def __init__(
+        self,
+        front_end: FrontEnd,
+        frames: npt.NDArray[np.float32],
+        probabilities: Sequence[float],
+        agent: tuple[Span, ...],
+        transcripts: Sequence[Transcript],
+    ) -> None:
+        self._front_end = front_end
+        self.frames = frames
+        ordered = tuple(sorted(transcripts, key=lambda transcript: transcript.at))
+        self.heard = Heard(probabilities, agent, ordered, ())
+        self._analyzer = _analyzer_of(front_end)
+        self._voice = VoiceRuns()
+        self._listened = HeardSoFar()
+        self._silence = np.zeros(FRAME_SAMPLES, np.float32)
+
+    def play(self, options: GateOptions) -> list[GateEvent]:
+        """The events of a gate with these options.
+
+        Raises:
+            Exception: Whatever made the gate fail.
+        """
+        front_end = self._front_end
+        self._analyzer.reset()
+        front_end.voice.runs = self._voice
+        decoder = front_end.decoder
+        gate = Gate(
+            options,
+            lexicon=front_end.settings.lexicon,
+            listener=None if decoder is None else RememberedListener(self._listened, decoder, self._frame_at),
+            sources=front_end.sources,
+            analyzer=self._analyzer,
+            expects_transcripts=bool(self.heard.transcripts),
+        )
+        return drive(gate, self.frames, self.heard)
+
+    def overlaps(self, options: GateOptions) -> list[Span]:
+        """User speech that begins while the agent speaks, as these options find it."""
+        segmenter = SpeechSegmenter(
+            activation_threshold=options.activation_threshold,
+            deactivation_threshold=options.deactivation_threshold,
+            min_speech_duration=options.min_speech_duration,
+            min_silence_duration=options.min_silence_duration,
+        )
+        stretches = speech_stretches(self.heard.probabilities, segmenter)
+        return [stretch for stretch in stretches if begins_within(stretch.start, self.heard.agent)]
+
+    def _frame_at(self, number: int) -> npt.NDArray[np.float32]:
+        """A frame by its number; silence follows the last one, as in a replay."""
+        frame: npt.NDArray[np.float32] = self.frames[number] if number < len(self.frames) else self._silence
+        return frame
+
+
+def _analyzer_of(front_end: FrontEnd) -> ProsodyAnalyzer:
+    profile = front_end.settings.profile
+    known = MeasuredFrames()
+    if profile is None:
+        return RememberedAnalyzer(known)
+    microphone = profile.microphone
+    return RememberedAnalyzer(
+        known,
+        noise_floor=NoiseFloor(initial_dbfs=microphone.noise_floor_dbfs),
+        speaker_norm=SpeakerNorm(level_dbfs=microphone.speaking_level_dbfs, pitch_hz=microphone.pitch_hz),
+    )

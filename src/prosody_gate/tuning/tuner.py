@@ -1,0 +1,330 @@
+"""Searches the options of a gate on labelled recordings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..bench import Call, Clip, Manifest, WordOverlap
+from ..bench.labels import AMBIGUOUS, INTERRUPTION
+from ..errors import OptionError
+from ..evidence import EvidenceWeights
+from ..gate import GateOptions
+from ..profile.newer_version import installed_version
+from .folds import folds_of
+from .objective import Objective
+from .recordings import Judged
+from .search_space import SearchSpace
+from .spread_recordings import SpreadRecordings
+from .tally import Tally, total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from optuna import Study
+
+LEAST_EVENTS: Final = 20
+"""Events of each kind (to be confirmed, and not) below which a search would learn these recordings by heart."""
+
+PATIENCE: Final = 40
+"""Trials without any gain after which a search ends."""
+
+LEAST_GAIN: Final = 0.001
+"""Cost (s) by which a trial must be better to count as a gain."""
+
+RANDOM_TRIALS: Final = 15
+"""Trials before the sampler learns from them."""
+
+TALLIES, OPTIONS = "tallies", "options"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Options that were tried, with what they did in each fold."""
+
+    options: GateOptions
+    """All of them."""
+    folds: tuple[Tally, ...]
+    """One a fold."""
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """What a search found."""
+
+    start: Candidate
+    """What it began with."""
+    best: Candidate
+    """The best over all recordings: what to use."""
+    held_out: tuple[Candidate, ...]
+    """For each fold, the best over all others: its own fold tells what to expect on new recordings."""
+    trials: int
+    """Options tried, those of earlier runs of the study included."""
+    stopped_early: bool
+    """Whether the search ended because nothing got better."""
+    importance: Mapping[str, float]
+    """Share of the differences between trials that each option explains, the largest first; empty after too few."""
+
+    @property
+    def expected(self) -> Tally:
+        """What to expect on new recordings: each fold judged by options that were chosen without it."""
+        return total(candidate.folds[fold] for fold, candidate in enumerate(self.held_out))
+
+
+class Tuner:
+    """Tries options with Optuna's tree-structured Parzen estimator (Bergstra et al. 2011).
+
+    Every trial judges all recordings and keeps its counts by fold. The search is led by the sum; what to expect on new
+    recordings is counted on each fold under the trial that was best on the others. So the choice among trials never
+    sees what it is judged by, while the search that proposed them did: a little too rosy with very few recordings.
+
+    Args:
+        recordings: With their front end.
+        space: What to search.
+        objective: What to aim for.
+        seed: Of the search and of the split into folds.
+        storage: Any storage that Optuna knows as a URL, or the path of a journal file; None keeps nothing. The study's
+            name is told from all that its trials must have in common, so that it never mixes what cannot be compared.
+
+    Raises:
+        OptionError: The storage cannot be used.
+    """
+
+    def __init__(
+        self,
+        recordings: SpreadRecordings,
+        space: SearchSpace,
+        objective: Objective,
+        *,
+        seed: int = 0,
+        storage: str | None = None,
+    ) -> None:
+        self._recordings = recordings
+        self._space = space
+        self._objective = objective
+        self._folds = folds_of(recordings.events, seed=seed)
+        self._fold_count = max(self._folds.values()) + 1
+        self._study = _open_study(storage, _fingerprint(recordings, space, objective, seed), seed)
+        self._start = self._try(space.start)
+
+    @property
+    def groups(self) -> int:
+        """Speakers or files."""
+        return len(self._folds)
+
+    def run(
+        self,
+        trials: int,
+        *,
+        patience: int = PATIENCE,
+        progress: Callable[[int, float], None] | None = None,
+    ) -> TuneResult:
+        """Search until so many trials are done, or none was better for long.
+
+        Args:
+            trials: In all, with those that the storage has already.
+            patience: Trials without gain after which to stop.
+            progress: Called after each trial with the trials done and the smallest cost so far.
+        """
+        from optuna.trial import TrialState
+
+        study, objective = self._study, self._objective
+        if not study.trials:
+            study.enqueue_trial(self._space.at_start())
+        best = objective.cost(total(self._start.folds))
+        since_gain = 0
+        for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            best, since_gain = _gained(best, since_gain, float(earlier.value or 0.0))
+        stopped = False
+        while (done := _complete(study)) < trials:
+            if since_gain >= patience:
+                stopped = True
+                break
+            trial = study.ask()
+            options = self._space.suggest(trial)
+            candidate = self._try(options)
+            cost = objective.cost(total(candidate.folds))
+            trial.set_user_attr(TALLIES, [tally.to_list() for tally in candidate.folds])
+            trial.set_user_attr(OPTIONS, options.model_dump())
+            study.tell(trial, cost)
+            best, since_gain = _gained(best, since_gain, cost)
+            if progress is not None:
+                progress(done + 1, best)
+        return self._result(stopped)
+
+    def judge(self, options: GateOptions) -> Judged:
+        """What these options do to every event."""
+        return self._recordings.judge(options)
+
+    def fold_of(self, group: str) -> int:
+        """The fold that a speaker or a file belongs to."""
+        return self._folds[group]
+
+    def _try(self, options: GateOptions) -> Candidate:
+        judged = self._recordings.judge(options)
+        pairs = list(zip(self._recordings.events, judged.confirmed, strict=True))
+        return Candidate(
+            options,
+            tuple(
+                Tally.of(
+                    (pair for pair in pairs if self._folds[pair[0].group] == fold),
+                    sum(count for group, count in judged.strangers if self._folds.get(group) == fold),
+                )
+                for fold in range(self._fold_count)
+            ),
+        )
+
+    def _result(self, stopped: bool) -> TuneResult:
+        from optuna.trial import TrialState
+
+        candidates = [self._start]
+        finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        for trial in finished:
+            candidates.append(
+                Candidate(
+                    GateOptions.create("study", **trial.user_attrs[OPTIONS]),
+                    tuple(Tally.from_list(values) for values in trial.user_attrs[TALLIES]),
+                )
+            )
+
+        def best_without(left_out: int | None) -> Candidate:
+            # Of equals the first: the start before all others.
+            return min(
+                candidates,
+                key=lambda candidate: self._objective.cost(
+                    total(tally for fold, tally in enumerate(candidate.folds) if fold != left_out)
+                ),
+            )
+
+        return TuneResult(
+            start=self._start,
+            best=best_without(None),
+            held_out=tuple(best_without(fold) for fold in range(self._fold_count)),
+            trials=len(finished),
+            stopped_early=stopped,
+            importance=_importance(self._study),
+        )
+
+
+def check_material(manifest: Manifest) -> tuple[Clip | Call, ...]:
+    """The recordings of a manifest, if there are enough to search on.
+
+    Raises:
+        OptionError: They have no audio, are of one kind or speaker only, or too few; says how many are needed.
+    """
+    items = []
+    for item in manifest.items:
+        if isinstance(item, WordOverlap):
+            raise OptionError(f"{manifest.path}: holds overlaps without audio; expected clips or calls")
+        items.append(item)
+    labels = [
+        label
+        for item in items
+        for label in ([item.label] if isinstance(item, Clip) else [event.label for event in item.events])
+        if label != AMBIGUOUS
+    ]
+    real = sum(label == INTERRUPTION for label in labels)
+    check_counts(real, len(labels) - real, len({item.group for item in items}), source=str(manifest.path))
+    return tuple(items)
+
+
+def check_counts(interruptions: int, others: int, groups: int, *, source: str) -> None:
+    """Whether there is enough to search on.
+
+    Raises:
+        OptionError: There is not; says how many are needed.
+    """
+    needed = (
+        f"expected at least {LEAST_EVENTS} interruptions and {LEAST_EVENTS} that are none "
+        "(backchannel, nonspeech, noise)"
+    )
+    if not interruptions or not others:
+        only = "interruptions" if interruptions else "what is no interruption"
+        raise OptionError(f"{source}: holds {only} only ({interruptions + others}); {needed}")
+    if min(interruptions, others) < LEAST_EVENTS:
+        raise OptionError(f"{source}: has {interruptions} interruptions and {others} that are none; {needed}")
+    if groups < 2:
+        raise OptionError(f"{source}: all of one speaker or recording; expected at least 2, to hold one out")
+
+
+def _gained(best: float, since_gain: int, cost: float) -> tuple[float, int]:
+    return (cost, 0) if cost < best - LEAST_GAIN else (min(best, cost), since_gain + 1)
+
+
+def _complete(study: Study) -> int:
+    from optuna.trial import TrialState
+
+    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
+def _fingerprint(recordings: SpreadRecordings, space: SearchSpace, objective: Objective, seed: int) -> str:
+    """A name for all that trials must have in common to be compared."""
+    settings = recordings.settings
+    common: list[Any] = [
+        sorted((event.name, event.label, event.group, str(event.onset)) for event in recordings.events),
+        space.start.model_dump(),
+        [list(tunable) for tunable in space.tunables],
+        repr(objective),
+        seed,
+        None if settings.profile is None else settings.profile.to_dict()["microphone"],
+        [settings.listener, settings.vad, settings.lexicon.languages],
+        settings.scene.to_dict(),
+        installed_version(),
+        dict(EvidenceWeights.load().provenance),
+    ]
+    return "prosody-gate " + hashlib.sha256(json.dumps(common, default=str).encode()).hexdigest()[:12]
+
+
+def _open_study(storage: str | None, name: str, seed: int) -> Study:
+    try:
+        import optuna
+    except ImportError:
+        raise OptionError("tune: Optuna is not installed; install it with pip install 'prosody-gate[tune]'") from None
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with _quiet():
+        try:
+            study = optuna.create_study(storage=_storage(storage), study_name=name, load_if_exists=True)
+            # A study that is resumed goes on with other random numbers than it began with.
+            study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=RANDOM_TRIALS)
+        except Exception as error:  # each kind of storage has errors of its own
+            if storage is None:
+                raise
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise OptionError(
+                f"--storage {storage}: cannot be used ({first}); expected a URL that Optuna knows, for instance "
+                "sqlite:///tune.db, or the path of a journal file"
+            ) from None
+    return study
+
+
+def _storage(said: str | None) -> Any:
+    if said is None or "://" in said:
+        return said
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(said))
+
+
+def _importance(study: Study) -> Mapping[str, float]:
+    import optuna
+
+    with _quiet():
+        try:
+            return dict(optuna.importance.get_param_importances(study))
+        except (RuntimeError, ValueError, ImportError):
+            return {}  # too few trials, or all cost the same
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's notes on what of it is experimental."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
