@@ -107,6 +107,7 @@ async def measure(samples: Samples, began: list[float | None], *, gated: bool) -
     vad = silero.VAD.load()
     gate = ProsodyGate()
     plain: TurnHandlingOptions = {
+        "turn_detection": "vad",
         "interruption": {"mode": "vad", "resume_false_interruption": False},
         # A turn without words ends soon, so that its end does not reach into the agent's next one.
         "endpointing": {"min_delay": 0.1},

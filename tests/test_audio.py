@@ -18,7 +18,6 @@ from prosody_gate.audio import (
     AudioFile,
     Framer,
     Resampler,
-    RingBuffer,
     clipped_fraction,
     to_float32,
 )
@@ -252,34 +251,6 @@ class TestFramer:
         framer.push(noise(100))
         framer.reset()
         assert framer.flush() is None
-
-
-class TestRingBuffer:
-    @given(capacity=st.integers(1, 50), chunks=st.lists(st.integers(0, 120), max_size=8), n=st.integers(0, 60))
-    def test_gives_the_end_of_everything_appended(self, capacity: int, chunks: list[int], n: int) -> None:
-        buffer = RingBuffer(capacity)
-        samples = np.arange(sum(chunks), dtype=np.float32)
-        for part in np.split(samples, np.cumsum(chunks)):
-            buffer.append(part)
-        kept = min(samples.size, capacity)
-        assert len(buffer) == kept
-        assert buffer.last(n).tolist() == samples[samples.size - min(n, kept) :].tolist()
-
-    def test_what_it_gives_is_a_copy(self) -> None:
-        buffer = RingBuffer(4)
-        buffer.append(np.ones(4, dtype=np.float32))
-        buffer.last(4)[:] = 7.0
-        assert buffer.last(4).tolist() == [1.0] * 4
-
-    def test_clear_forgets(self) -> None:
-        buffer = RingBuffer(4)
-        buffer.append(np.ones(3, dtype=np.float32))
-        buffer.clear()
-        assert (len(buffer), buffer.last(4).size, buffer.capacity) == (0, 0, 4)
-
-    def test_a_capacity_below_one_is_refused(self) -> None:
-        with pytest.raises(OptionError, match="capacity_samples is 0; expected at least 1"):
-            RingBuffer(0)
 
 
 class TestAudioFile:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 
 from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_timeline
 from prosody_gate.errors import OptionError
 from prosody_gate.evidence import Observation
 from prosody_gate.gate import Gate, GateOptions, GateState, Transcript
+from prosody_gate.listener import HeardWord, Hypothesis
 
 # Frames end at multiples of 0.032 s; speech from 1.024 s is seen as speech after its second frame, at 1.088 s.
 ONSET = 1.024
@@ -47,7 +49,7 @@ def test_evidence_over_the_threshold_confirms() -> None:
 
 
 def test_evidence_that_stays_below_the_threshold_cancels_when_the_tail_has_passed() -> None:
-    events = run_timeline(make_gate(Says(1.9)), speech=[(ONSET, 1.536)], until=4.0)
+    events = run_timeline(make_gate(Says(1.7)), speech=[(ONSET, 1.536)], until=4.0)
     assert outline(events) == [("hold", HELD, "speech"), ("cancel", 2.56, "evidence")]
 
 
@@ -89,6 +91,33 @@ def test_an_interrupt_phrase_confirms_at_once_against_all_evidence() -> None:
     events = run_timeline(make_gate(Says(-9.0)), speech=[(ONSET, 2.0)], transcripts=heard, until=3.0)
     assert outline(events) == [("hold", HELD, "speech"), ("confirm", 1.45, "phrase")]
     assert events[1].text == "yeah wait"
+
+
+class HearsStop:
+    """A listener that hears "stop" 0.2 s after the onset."""
+
+    def start(self, pre_roll: object, *, onset: float) -> None:
+        self.onset = onset
+
+    def push(self, frame: object, *, time: float) -> Hypothesis | None:
+        if time < self.onset + 0.2:
+            return None
+        return Hypothesis("stop", time, (HeardWord("stop", self.onset, time, time, -3.0),))
+
+    def finish(self, *, time: float) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+@pytest.mark.parametrize(("voice", "decided"), [(1.0, ["hold", "confirm"]), (0.5, ["hold"])])
+def test_an_interrupt_phrase_heard_on_the_device_confirms_above_its_confidence(
+    voice: float, decided: list[str]
+) -> None:
+    gate = Gate(lexicon=LEXICON, listener=HearsStop(), sources=[Says(voice, name="voice"), Says(-5.0, name="time")])
+    gate.agent_started(0.0)
+    events = [event for _ in range(20) for event in gate.push(np.zeros(512, np.float32), 1.0)]
+    assert [event.kind.value for event in events] == decided
+    assert all(event.reason == "heard_phrase" and event.text == "stop" for event in events[1:])
 
 
 def test_half_an_interrupt_phrase_does_not_confirm() -> None:
@@ -298,7 +327,5 @@ def test_each_overlap_has_its_own_copy_of_a_source() -> None:
 
 
 def test_a_frame_of_the_wrong_length_is_refused() -> None:
-    import numpy as np
-
     with pytest.raises(ValueError, match="expected 512 samples, got 100"):
         make_gate().push(np.zeros(100, np.float32), 0.0)

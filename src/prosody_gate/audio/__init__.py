@@ -1,4 +1,4 @@
-"""Audio in: PCM of any usual form, resampling, frames, memory of the last seconds, recordings."""
+"""Audio in: PCM of any usual form, resampling, frames, recordings."""
 
 from .audio_file import AudioFile
 from .clipping import clipped_fraction
@@ -6,7 +6,6 @@ from .constants import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE
 from .framer import Framer
 from .pcm import to_float32
 from .resampler import Resampler
-from .ring_buffer import RingBuffer
 
 __all__ = [
     "FRAME_DURATION",
@@ -15,7 +14,6 @@ __all__ = [
     "AudioFile",
     "Framer",
     "Resampler",
-    "RingBuffer",
     "clipped_fraction",
     "to_float32",
 ]

@@ -11,6 +11,7 @@ import typer
 
 from .bench import bench
 from .calibrate import calibrate
+from .label import label
 from .one_line_errors import PROGRAM, OneLineErrors
 from .profile_diff import profile_diff
 from .profile_list import profile_list
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("bench")(bench)
 app.command("calibrate")(calibrate)
+app.command("label")(label)
 app.command("tune")(tune)
 profiles = typer.Typer(no_args_is_help=True, help="List, show and compare microphone profiles.")
 profiles.command("list")(profile_list)

@@ -31,6 +31,10 @@ logger = logging.getLogger("prosody_gate")
 LEAD_FRAMES: Final = 6
 """Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
 
+ON_DEVICE: Final = ("voice", "listener")
+"""The sources that together say how sure a phrase is that was heard on the device: its sound and its words, not how
+long it lasts, since a command is short."""
+
 REMEMBERED_SEGMENTS: Final = 16
 """Stretches of speech that a late transcript can still be matched to."""
 
@@ -346,6 +350,8 @@ class Gate:
     def _judge(self, overlap: Overlap) -> list[GateEvent]:
         if self._says_interrupt(overlap):
             return self._confirm(overlap, "phrase")
+        if self._hears_interrupt(overlap):
+            return self._confirm(overlap, "heard_phrase")
         if overlap.log_odds >= self._options.confirm_log_odds:
             return self._confirm(overlap, "evidence")
         if self._unexplained(overlap.observation) >= self._options.max_hold:
@@ -365,6 +371,14 @@ class Gate:
             return False
         # A phrase in the words before this overlap was judged already.
         return not overlap.earlier_text or self.lexicon.match(overlap.earlier_text).interrupt is None
+
+    def _hears_interrupt(self, overlap: Overlap) -> bool:
+        """Whether the listener hears an interrupt phrase, and what is known on the device makes it sure enough."""
+        observation = overlap.observation
+        if observation.words or observation.heard_match.interrupt is None:
+            return False
+        nats = sum(overlap.evidence.get(name, 0.0) for name in ON_DEVICE)
+        return probability_of(nats) >= self._options.listener_confidence
 
     def _weigh(self, overlap: Overlap) -> None:
         evidence = {"prior": self._options.prior}

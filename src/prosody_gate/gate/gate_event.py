@@ -40,8 +40,9 @@ class GateEvent:
     speech_duration: float
     """From the onset to the end of the last speech frame so far, in seconds."""
     reason: str
-    """Why: `speech` (hold); `evidence`, `phrase`, `max_hold`, `continued` (confirm); `evidence`, `ignore_phrase`,
-    `stream_end` (cancel); `agent_stopped`, `failure` (release)."""
+    """Why. hold: `speech`, `late_transcript`; confirm: `evidence`, `phrase` (in the transcript), `heard_phrase` (on the
+    device), `max_hold`, `continued` (with what follows it); cancel: `evidence`, `ignore_phrase`, `stream_end`; release:
+    `agent_stopped`, `failure`."""
     probability: float
     """P(interruption | what was seen), 0 to 1."""
     evidence: Mapping[str, float]

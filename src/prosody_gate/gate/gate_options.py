@@ -125,7 +125,7 @@ class GateOptions(BaseModel):
         low=0.0,
         high=1.0,
         tune=(0.4, 0.95),
-        says="Confidence that an interrupt phrase heard on the device needs to confirm by itself.",
+        says="P(interruption) by voice and listener alone at which an interrupt phrase heard on the device confirms.",
     )
 
     @model_validator(mode="after")

@@ -1,0 +1,180 @@
+"""`prosody-gate label`: labels the overlaps of a recorded call, for bench and tune."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import OptionError, ProsodyGateError
+
+if TYPE_CHECKING:
+    from ..audio import AudioFile
+    from ..replay import ReplayResult
+    from ..tuning.sound_device import Player
+    from .channels import Channels
+
+WHO, GATE, OUTPUT = "Who speaks when", "The gate", "Output"
+"""The panels of the help."""
+
+
+def label(
+    call: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CALL.wav",
+            show_default=False,
+            help="The recording: WAV, FLAC, Ogg, MP3 or AIFF, 8 to 48 kHz.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="MANIFEST.jsonl",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            help="The manifest to write; it may hold other calls. Default: beside the call, with its name.",
+        ),
+    ] = None,
+    user_channel: Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=WHO, help="The user's channel, counted from 0."),
+    ] = None,
+    agent_channel: Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=WHO, help="The agent's channel, counted from 0."),
+    ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            show_default=False,
+            rich_help_panel=WHO,
+            help="When the agent speaks, where it has no channel: always, or SPANS.json, a list of \\[start, end] in "
+            "seconds. Default for a mono file: always.",
+        ),
+    ] = None,
+    speaker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            rich_help_panel=WHO,
+            help="Who the user is: tune keeps the calls of one speaker together.",
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|P.toml", show_default=False, rich_help_panel=GATE, help="Profile of the user's microphone."
+        ),
+    ] = None,
+    silent: Annotated[bool, typer.Option("--silent", rich_help_panel=OUTPUT, help="Play nothing.")] = False,
+) -> None:
+    """Go through the overlaps that the gate finds in a call, and label each with one key.
+
+    Plays each where there is a sound device. **b** is a backchannel, **i** an interruption, **n** a noise; **c** a
+    cough or a laugh, **a** what you cannot tell; **p** plays again, **s** skips, **u** takes the last label back,
+    **q** quits. Every label is written at once: call it again to go on where you left off.
+
+        prosody-gate label call.wav --agent-channel 0 --user-channel 1 --output calls.jsonl
+    """
+    # The imports that a help page or a wrong option need not wait for.
+    from ..atomic_file import check_writable
+    from ..audio import AudioFile
+    from ..replay import replay
+    from ..tuning.label_store import LabelStore
+    from ..tuning.labelling import HELP, Labelling
+    from .channels import choose_channels
+    from .gate_setup import GateSetup
+    from .progress import progress_of
+
+    manifest = call.with_suffix(".jsonl") if output is None else output
+    setup = GateSetup.from_command_line(profile=None if profile is None else Path(profile))
+    with AudioFile(call) as recording:
+        channels = choose_channels(recording, user=user_channel, agent=agent_channel, agent_speech=agent)
+        check_writable(manifest)
+        store = LabelStore(manifest, _line(call, manifest, channels, recording, speaker))
+        passes = 1 if channels.agent is None else 2
+        with progress_of(passes * recording.duration) as advance:
+            result = replay(
+                recording,
+                setup.gate(),
+                user_channel=channels.user,
+                agent_channel=channels.agent,
+                agent=channels.agent_speech,
+                progress=advance,
+            )
+        samples, sample_rate = recording.read(channels.user), recording.sample_rate
+    labelling = Labelling(
+        _proposals(result),
+        store,
+        samples=samples,
+        sample_rate=sample_rate,
+        player=None if silent else _player(),
+        key=_key,
+        tell=typer.echo,
+    )
+    if not result.decisions:
+        typer.echo("no overlap found: nothing to label")
+        return
+    if labelling.left:
+        if not sys.stdin.isatty():
+            raise OptionError("label: asks for a key for each overlap; expected a terminal")
+        typer.echo(HELP)
+        labelling.run()
+    typer.echo(f"{len(store.events)} labelled, {labelling.left} left: {manifest}")
+
+
+def _line(call: Path, manifest: Path, channels: Channels, recording: AudioFile, speaker: str | None) -> dict[str, Any]:
+    """The call's line without its events."""
+    folder = os.path.abspath(manifest.parent)
+    line: dict[str, Any] = {
+        "audio": Path(os.path.relpath(os.path.abspath(call), folder)).as_posix(),
+        "user_channel": channels.user,
+    }
+    if channels.agent is not None:
+        line["agent_channel"] = channels.agent
+    elif channels.agent_speech == "never":
+        raise OptionError("--agent never: without an agent there is no overlap; expected always or SPANS.json")
+    elif channels.agent_speech == "always":
+        line["agent"] = [[0.0, round(recording.duration, 3)]]
+    else:
+        line["agent"] = [[*span] for span in channels.agent_speech]
+    if speaker is not None:
+        line["speaker"] = speaker
+    return line
+
+
+def _proposals(result: ReplayResult) -> list[Any]:
+    from ..tuning.labelling import Proposal
+
+    return [
+        Proposal(
+            event.onset,
+            min(event.onset + event.speech_duration, result.duration),
+            event.text,
+            {"confirm": "stop for it", "cancel": "talk on", "release": "hand over"}[event.kind.value],
+        )
+        for event in result.decisions
+    ]
+
+
+def _player() -> Player | None:
+    from ..tuning.sound_device import LoudspeakerPlayer
+
+    try:
+        return LoudspeakerPlayer()
+    except ProsodyGateError as error:
+        typer.echo(f"prosody-gate: warning: {error}; label by time and text, or on another machine", err=True)
+        return None
+
+
+def _key() -> str:
+    key: str = typer.getchar()
+    return key
