@@ -24,7 +24,6 @@ import numpy.typing as npt
 import soundfile
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, TurnHandlingOptions
-from livekit.plugins import silero
 
 from latency import energy_onset
 from prosody_gate import create_detector
@@ -104,7 +103,7 @@ async def tone(seconds: float) -> AsyncIterator[rtc.AudioFrame]:
 async def measure(samples: Samples, began: list[float | None], *, gated: bool) -> Measured:
     """Run one session over the whole channel."""
     result = Measured()
-    vad = silero.VAD.load()
+    vad = ProsodyGate.prewarm()
     gate = ProsodyGate()
     plain: TurnHandlingOptions = {
         "turn_detection": "vad",

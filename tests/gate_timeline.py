@@ -15,8 +15,8 @@ LEXICON = Lexicon.load()
 class Says:
     """An evidence source that says the same nats from a given speech duration on."""
 
-    def __init__(self, nats: float, *, after: float = 0.0, name: str = "says") -> None:
-        self.nats, self.after, self.name = nats, after, name
+    def __init__(self, nats: float, *, after: float = 0.0, name: str = "says", on_device: bool = False) -> None:
+        self.nats, self.after, self.name, self.on_device = nats, after, name, on_device
 
     def reset(self) -> None: ...
 

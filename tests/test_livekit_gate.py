@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 
+import numpy as np
 import pytest
 from livekit.agents.vad import VADEventType
 from opentelemetry.sdk.trace import TracerProvider
@@ -13,8 +15,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 
 from livekit_call import STEP, Call, HandSTT, ScriptedVAD, StubSession, settle
-from prosody_gate import GateOptions, Lexicon, LexiconError, OptionError
+from prosody_gate import GateEvent, GateEventKind, GateOptions, Lexicon, LexiconError, OptionError, livekit
 from prosody_gate.livekit import ProsodyGate, SessionMetrics, ThreadedListener
+from prosody_gate.livekit.session_metrics import MetricsRecorder
 
 PROFILE = """
 [microphone]
@@ -28,6 +31,12 @@ max_hold = 1.5
 
 def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, 60))
+
+
+def test_all_names_are_exported_sorted_and_documented():
+    assert list(livekit.__all__) == sorted(livekit.__all__)
+    for name in livekit.__all__:
+        assert getattr(livekit, name).__doc__
 
 
 def test_options_come_from_profile_then_options_then_arguments(tmp_path):
@@ -177,6 +186,18 @@ def test_metrics_before_anything_happened_are_empty():
     assert metrics.to_dict()["confirm_latency_p95"] is None
 
 
+def test_the_percentiles_are_numpys():
+    recorder = MetricsRecorder()
+    latencies = np.random.default_rng(2).uniform(0.1, 2.0, 37)
+    for number, latency in enumerate(latencies):
+        recorder.count(
+            GateEvent(GateEventKind.CONFIRM, number, 1.0, 1.0 + latency, latency, "evidence", 0.9, {"prior": 0.0}, "")
+        )
+    metrics = recorder.snapshot()
+    got = (metrics.confirm_latency_p50, metrics.confirm_latency_p90, metrics.confirm_latency_p95)
+    assert got == pytest.approx(tuple(np.percentile(latencies, (50, 90, 95))))
+
+
 def test_prometheus_counts_over_all_sessions():
     def value(name: str, **labels: str) -> float:
         return REGISTRY.get_sample_value(name, labels) or 0.0
@@ -250,7 +271,10 @@ def test_what_the_user_said_is_logged_at_debug_level_only(caplog):
 
 
 def test_prewarm_gives_a_loaded_vad_and_a_listener_for_the_next_gate():
-    vad = ProsodyGate.prewarm()
+    try:
+        vad = ProsodyGate.prewarm()
+    finally:
+        gc.unfreeze()
     assert vad.model == "silero"
     from prosody_gate.livekit.prosody_gate import _spare_listeners
 

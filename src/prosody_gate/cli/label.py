@@ -13,7 +13,6 @@ from ..errors import OptionError, ProsodyGateError
 
 if TYPE_CHECKING:
     from ..audio import AudioFile
-    from ..replay import ReplayResult
     from ..tuning.sound_device import Player
     from .channels import Channels
 
@@ -89,7 +88,7 @@ def label(
     from ..audio import AudioFile
     from ..replay import replay
     from ..tuning.label_store import LabelStore
-    from ..tuning.labelling import HELP, Labelling
+    from ..tuning.labelling import HELP, Labelling, proposals_of
     from .channels import choose_channels
     from .gate_setup import GateSetup
     from .progress import progress_of
@@ -108,11 +107,13 @@ def label(
                 user_channel=channels.user,
                 agent_channel=channels.agent,
                 agent=channels.agent_speech,
+                trace=True,
                 progress=advance,
             )
         samples, sample_rate = recording.read(channels.user), recording.sample_rate
+    proposals = proposals_of(result, setup.options)
     labelling = Labelling(
-        _proposals(result),
+        proposals,
         store,
         samples=samples,
         sample_rate=sample_rate,
@@ -120,7 +121,7 @@ def label(
         key=_key,
         tell=typer.echo,
     )
-    if not result.decisions:
+    if not proposals:
         typer.echo("no overlap found: nothing to label")
         return
     if labelling.left:
@@ -151,20 +152,6 @@ def _line(call: Path, manifest: Path, channels: Channels, recording: AudioFile, 
     return line
 
 
-def _proposals(result: ReplayResult) -> list[Any]:
-    from ..tuning.labelling import Proposal
-
-    return [
-        Proposal(
-            event.onset,
-            min(event.onset + event.speech_duration, result.duration),
-            event.text,
-            {"confirm": "stop for it", "cancel": "talk on", "release": "hand over"}[event.kind.value],
-        )
-        for event in result.decisions
-    ]
-
-
 def _player() -> Player | None:
     from ..tuning.sound_device import LoudspeakerPlayer
 
@@ -176,5 +163,8 @@ def _player() -> Player | None:
 
 
 def _key() -> str:
-    key: str = typer.getchar()
+    try:
+        key: str = typer.getchar()
+    except EOFError:  # Ctrl-D
+        return "q"
     return key

@@ -71,6 +71,15 @@ def tune(
     latency_weight: Annotated[
         float, typer.Option(metavar="W", rich_help_panel=AIM, help="Weight of a second of latency.")
     ] = 1.0,
+    margin: Annotated[
+        float,
+        typer.Option(
+            metavar="NATS",
+            rich_help_panel=AIM,
+            help="How far the threshold is moved against each limit before errors are counted: room for recordings to "
+            "come. 0 counts as it is.",
+        ),
+    ] = 0.5,
     search: Annotated[
         list[str] | None,
         typer.Option(
@@ -195,6 +204,7 @@ def tune(
         false_weight=false_weight,
         missed_weight=missed_weight,
         latency_weight=latency_weight,
+        margin=margin,
     )
     setup = GateSetup.from_command_line(
         profile=None if profile is None else Path(profile),

@@ -21,6 +21,7 @@ class ListenerEvidence:
     """
 
     name = "listener"
+    on_device = True
 
     def __init__(self, lexicon: Lexicon, weights: EvidenceWeights) -> None:
         self._weights = weights.listener

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from ..listener import STEADY
 from .observation import Observation
 from .word_features import WordFeatures
 
@@ -16,8 +17,6 @@ EARLY: Final = 0.3
 
 LATE: Final = 0.55
 MANY_WORDS: Final = 3
-STEADY: Final = 0.2
-"""Seconds for which an interrupt phrase has stood when it is taken as steady."""
 
 
 def listener_features(observation: Observation, features: WordFeatures) -> Iterator[tuple[str, float]]:
@@ -38,6 +37,5 @@ def listener_features(observation: Observation, features: WordFeatures) -> Itera
         yield "many words", 1.0
     if match.interrupt is not None:
         yield f"{age} interrupt phrase", 1.0
-        steady = observation.time - max(word.since for word in heard.words)
-        if steady >= STEADY:
+        if heard.standing(observation.time) >= STEADY:
             yield "steady interrupt phrase", 1.0

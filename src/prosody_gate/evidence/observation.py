@@ -26,7 +26,8 @@ class Observation:
     agent_started: float = 0.0
     """When the agent began to speak."""
     transcript: LexiconMatch = NOTHING_SAID
-    """What the transcript says so far, with the words before it in the same utterance."""
+    """What the transcript says so far, with the words before it in the same utterance; nothing while this overlap has
+    no words of its own."""
     awaits_words: bool = False
     """Whether transcripts come in this stream, so that having none yet says something."""
     words: int = 0

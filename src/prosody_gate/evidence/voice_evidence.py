@@ -46,6 +46,7 @@ class VoiceEvidence:
     """
 
     name = "voice"
+    on_device = True
 
     def __init__(self, weights: EvidenceWeights) -> None:
         self._network = GruNetwork(weights.network)

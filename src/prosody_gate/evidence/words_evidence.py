@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..lexicon import Lexicon
 from .observation import Observation
 from .weights import EvidenceWeights
@@ -45,9 +47,8 @@ class WordsEvidence:
         return self._nats
 
 
-def vocabulary_of(weights: object) -> frozenset[str]:
+def vocabulary_of(weights: Mapping[str, float]) -> frozenset[str]:
     """The words that have a weight of their own."""
-    assert isinstance(weights, dict)
     return frozenset(name.removeprefix("any=") for name in weights if name.startswith("any="))
 
 

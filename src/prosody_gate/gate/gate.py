@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio.constants import FRAME_DURATION, FRAME_SAMPLES
+from ..errors import AudioError, OptionError
 from ..evidence import EvidenceSource, Observation, default_sources
 from ..lexicon import Lexicon
-from ..listener import Hypothesis, Listener
+from ..listener import STEADY, Hypothesis, Listener
 from ..prosody import ProsodyAnalyzer
 from ..vad import SpeechChange, SpeechSegmenter
 from .gate_event import GateEvent, GateEventKind, probability_of
@@ -31,10 +32,6 @@ logger = logging.getLogger("prosody_gate")
 LEAD_FRAMES: Final = 6
 """Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
 
-ON_DEVICE: Final = ("voice", "listener")
-"""The sources that together say how sure a phrase is that was heard on the device: its sound and its words, not how
-long it lasts, since a command is short."""
-
 REMEMBERED_SEGMENTS: Final = 16
 """Stretches of speech that a late transcript can still be matched to."""
 
@@ -43,6 +40,12 @@ LATE_TRANSCRIPT: Final = 3.0
 
 UNTRANSCRIBED_LIMIT: Final = 3
 """Stretches of speech in a row without any transcript after which transcripts are not awaited any more."""
+
+COVERED: Final = 0.1
+"""Seconds of a stretch of speech that a transcript's times must cover to be about it."""
+
+MAX_FRAMES: Final = 160
+"""Measured frames kept for one overlap (5 s); what comes later tells the voice evidence nothing new."""
 
 MATCH_TOLERANCE: Final = 0.3
 """How far (s) a recogniser's own times may lie beside the speech that the VAD found."""
@@ -58,6 +61,7 @@ class _Segment:
     onset: float
     end: float
     overlap: Overlap | None
+    transcribed: bool = False
 
 
 class Gate:
@@ -73,9 +77,13 @@ class Gate:
         lexicon: Ignore and interrupt phrases; English when None.
         listener: On-device recogniser, run only during overlaps; None for none.
         sources: Evidence sources; the built-in ones when None. Each overlap gets its own copies (`copy.copy`, then
-            `reset`), so a source may keep what it likes about one overlap on itself.
+            `reset`), so a source may keep what it likes about one overlap on itself, in containers that its `reset`
+            makes anew. Names must differ. One with a true attribute `on_device` counts for `listener_confidence`.
         analyzer: Prosody of the user's channel, with what is known of room and speaker; a fresh one when None.
         expects_transcripts: Whether transcripts will come: held speech that has ended then waits for its own.
+
+    Raises:
+        OptionError: Two sources have the same name, or one is called "prior".
     """
 
     def __init__(
@@ -92,6 +100,9 @@ class Gate:
         self.lexicon = lexicon if lexicon is not None else Lexicon.load()
         self._listener = listener
         self._sources = tuple(default_sources(self.lexicon) if sources is None else sources)
+        names = ["prior", *(source.name for source in self._sources)]
+        if len(set(names)) < len(names):
+            raise OptionError(f"sources: expected names that differ, also from 'prior', got {', '.join(names[1:])}")
         self.analyzer = analyzer or ProsodyAnalyzer()
         self.expects_transcripts = expects_transcripts
         self._segmenter = SpeechSegmenter(**self._segmenter_options())
@@ -104,6 +115,7 @@ class Gate:
         self._last_number = 0
         self._untranscribed = 0
         self._closed = False
+        self._made: list[GateEvent] = []
         self.failure: Exception | None = None
         """The error that made the gate transparent, None while all is well."""
 
@@ -170,10 +182,10 @@ class Gate:
             The events this frame caused, in order.
 
         Raises:
-            ValueError: The frame does not have 512 samples.
+            AudioError: The frame does not have 512 samples.
         """
         if frame is not None and len(frame) != FRAME_SAMPLES:
-            raise ValueError(f"frame: expected {FRAME_SAMPLES} samples, got {len(frame)}")
+            raise AudioError(f"frame: expected {FRAME_SAMPLES} samples, got {len(frame)}")
         self._frames += 1
         self._now = max(self._now, self._frames * FRAME_DURATION)
         return self._guarded(lambda: self._push(frame, speech_probability))
@@ -204,11 +216,10 @@ class Gate:
 
     def close(self) -> list[GateEvent]:
         """End the stream: what is still undecided is cancelled."""
-        if self._closed:
-            return []
+        events = self._guarded(
+            lambda: [self._decide(overlap, GateEventKind.CANCEL, "stream_end") for overlap in self._undecided()]
+        )
         self._closed = True
-        events = [self._decide(overlap, GateEventKind.CANCEL, "stream_end") for overlap in self._undecided()]
-        self._stop_listening()
         return events
 
     def abandon(self, error: Exception) -> list[GateEvent]:
@@ -229,11 +240,13 @@ class Gate:
     def _guarded(self, step: Callable[[], list[GateEvent]]) -> list[GateEvent]:
         if self.failure is not None or self._closed:
             return []
+        self._made = []
         try:
             return step()
         except Exception as error:
             logger.exception("the gate failed and is transparent from here on")
-            return self.abandon(error)
+            # What was decided before the failure stands.
+            return [*self._made, *self.abandon(error)]
 
     def _push(self, frame: npt.NDArray[np.float32] | None, speech_probability: float) -> list[GateEvent]:
         if frame is not None:
@@ -254,9 +267,13 @@ class Gate:
         return events
 
     def _add_segment(self, segment: _Segment) -> None:
-        """Remember a new stretch of speech; the one before it has had its time to be transcribed."""
-        if self._segments and self._now - self._segments[-1].end > self._options.transcript_timeout:
-            self._untranscribed += 1
+        """Remember a new stretch of speech, and whether the one before it was transcribed in time."""
+        if self._segments:
+            last = self._segments[-1]
+            if last.transcribed:
+                self._untranscribed = 0
+            elif self._now - last.end > self._options.transcript_timeout:
+                self._untranscribed += 1
         self._segments.append(segment)
 
     def _is_users_turn(self) -> bool:
@@ -267,7 +284,7 @@ class Gate:
         if self._agent_started is None or onset < self._agent_started:
             self._add_segment(_Segment(onset, end, None))
             return []
-        earlier = self._earlier_text(onset)
+        earlier = self._joined_before(onset)
         self._last_number += 1
         observation = Observation(
             onset=onset,
@@ -280,8 +297,9 @@ class Gate:
         sources = tuple(copy.copy(source) for source in self._sources)
         for source in sources:
             source.reset()
-        overlap = Overlap(self._last_number, observation, sources, earlier_text=earlier)
-        self._held = overlap
+        overlap = Overlap(self._last_number, observation, sources)
+        if earlier is not None:
+            overlap.follow(earlier)
         self._add_segment(_Segment(onset, end, overlap))
         if has_audio:
             since_onset = round((self._frames * FRAME_DURATION - onset) / FRAME_DURATION)
@@ -290,8 +308,10 @@ class Gate:
             observation.lead_frames = max(len(frames) - since_onset, 0)
             if self._listener is not None:
                 self._listener.start(self.analyzer.recent_audio(len(frames)), onset=onset)
+                overlap.is_listened_to = True
         self._weigh(overlap)
         hold = self._event(overlap, GateEventKind.HOLD, "speech")
+        self._held = overlap
         return [hold, *self._judge(overlap)]
 
     def _go_on(self, overlap: Overlap, frame: npt.NDArray[np.float32] | None, *, ended: bool) -> list[GateEvent]:
@@ -300,8 +320,9 @@ class Gate:
         observation.speech_end = self._segments[-1].end = self._segmenter.last_speech_end
         observation.ended = ended
         if frame is not None:
-            observation.frames.append(self.analyzer.measure())
-            if self._listener is not None:
+            if len(observation.frames) < MAX_FRAMES:
+                observation.frames.append(self.analyzer.measure())
+            if self._listener is not None and overlap.is_listened_to:
                 self._heard(overlap, self._listener.push(frame, time=self._now))
                 if ended:
                     self._heard(overlap, self._listener.finish(time=self._now))
@@ -319,11 +340,12 @@ class Gate:
         overlap.observation.heard_match = self.lexicon.match(hypothesis.text, final=False)
 
     def _hear(self, transcript: Transcript) -> list[GateEvent]:
-        if not transcript.text.strip():
+        segment = self._segment_at(transcript)
+        if segment is None or not transcript.text.strip():
             return []
-        self._untranscribed = 0
-        overlap = self.overlap_of(transcript)
-        if overlap is None:
+        segment.transcribed = True
+        overlap = segment.overlap
+        if overlap is None or overlap.decision in (GateEventKind.CONFIRM, GateEventKind.RELEASE):
             return []
         if not overlap.take(transcript):
             return []
@@ -340,7 +362,7 @@ class Gate:
         observation = overlap.observation
         own, earlier = overlap.transcript_text, overlap.earlier_text
         final = overlap.interim is None
-        match = self.lexicon.match(own, final=final)
+        match = overlap.own_match = self.lexicon.match(own, final=final)
         observation.words = len(match.tokens)
         described = transcript.at - self._options.transcript_lag if transcript.end is None else transcript.end
         observation.words_end = min(max(described, observation.words_end), observation.speech_end)
@@ -367,17 +389,24 @@ class Gate:
         return observation.speech_end - known
 
     def _says_interrupt(self, overlap: Overlap) -> bool:
+        """Whether the transcript has an interrupt phrase, in this overlap's words or running into them."""
+        if overlap.own_match.interrupt is not None:
+            return True
         if overlap.observation.transcript.interrupt is None:
             return False
         # A phrase in the words before this overlap was judged already.
-        return not overlap.earlier_text or self.lexicon.match(overlap.earlier_text).interrupt is None
+        return self.lexicon.match(overlap.earlier_text).interrupt is None
 
     def _hears_interrupt(self, overlap: Overlap) -> bool:
         """Whether the listener hears an interrupt phrase, and what is known on the device makes it sure enough."""
         observation = overlap.observation
-        if observation.words or observation.heard_match.interrupt is None:
+        heard = observation.heard
+        if observation.words or heard is None or observation.heard_match.interrupt is None:
             return False
-        nats = sum(overlap.evidence.get(name, 0.0) for name in ON_DEVICE)
+        # A first guess is often taken back.
+        if heard.standing(observation.time) < STEADY:
+            return False
+        nats = sum(overlap.evidence[source.name] for source in overlap.sources if getattr(source, "on_device", False))
         return probability_of(nats) >= self._options.listener_confidence
 
     def _weigh(self, overlap: Overlap) -> None:
@@ -385,40 +414,48 @@ class Gate:
         total = self._options.prior
         for source in overlap.sources:
             nats = source.update(overlap.observation)
-            if math.isnan(nats):
-                raise ValueError(f"evidence source {source.name!r} gave NaN; expected nats")
+            if not math.isfinite(nats):
+                raise OptionError(f"evidence source {source.name!r} gave {nats}; expected a finite number of nats")
             evidence[source.name] = nats
             total += nats
         overlap.evidence = evidence
         overlap.log_odds = total
 
     def _confirm(self, overlap: Overlap, reason: str) -> list[GateEvent]:
+        """Confirm an overlap, and with it what was said after it and what it continues."""
         events = [self._decide(overlap, GateEventKind.CONFIRM, reason)]
-        if self._held is not None:
-            events.append(self._decide(self._held, GateEventKind.CONFIRM, "continued"))
         following = overlap
-        for other in reversed(self._pending):
+        for other in reversed(self._undecided()):
+            is_later = other.onset > overlap.onset
             joined = following.onset - other.speech_end <= self._options.utterance_gap
-            if joined and other.text and not self.lexicon.match(other.text).ignore_only:
+            if is_later or (joined and self._says_something(other)):
                 events.append(self._decide(other, GateEventKind.CONFIRM, "continued"))
-                following = other
+                following = following if is_later else other
             else:
                 events.append(self._decide(other, GateEventKind.CANCEL, self._cancel_reason(other)))
         return events
 
+    def _says_something(self, overlap: Overlap) -> bool:
+        """Whether an undecided overlap is more than a backchannel: by its words, else by its evidence."""
+        if overlap.text:
+            return not self.lexicon.match(overlap.text).ignore_only
+        return overlap.log_odds >= 0.0
+
     def _expire(self) -> list[GateEvent]:
+        """Cancel what has waited long enough; speech that was continued waits with what continues it, within limits."""
         patience = self._options.tail_boundary
         if self.expects_transcripts:
             patience = max(patience, self._options.transcript_timeout)
-        return [
-            self._decide(overlap, GateEventKind.CANCEL, self._cancel_reason(overlap))
-            for overlap in tuple(self._pending)
-            if self._now >= overlap.speech_end + patience and not self._runs_on(overlap)
-        ]
-
-    def _runs_on(self, overlap: Overlap) -> bool:
-        """Whether the speech held now continues an overlap's utterance: they are decided together."""
-        return self._held is not None and self._held.onset - overlap.speech_end <= self._options.utterance_gap
+        expired: list[Overlap] = []
+        following, deadline = self._held, math.inf
+        for overlap in reversed(self._pending):
+            own = overlap.speech_end + patience
+            joined = following is not None and following.onset - overlap.speech_end <= self._options.utterance_gap
+            deadline = max(own, min(deadline, overlap.speech_end + LATE_TRANSCRIPT)) if joined else own
+            following = overlap
+            if self._now >= deadline:
+                expired.insert(0, overlap)
+        return [self._decide(overlap, GateEventKind.CANCEL, self._cancel_reason(overlap)) for overlap in expired]
 
     def _agent_stopped(self, time: float) -> list[GateEvent]:
         events = []
@@ -445,8 +482,7 @@ class Gate:
             if segment.overlap is cancelled:
                 segment.overlap = overlap
         hold = self._event(overlap, GateEventKind.HOLD, "late_transcript")
-        reason = "phrase" if says_interrupt else "evidence"
-        return [hold, self._decide(overlap, GateEventKind.CONFIRM, reason)]
+        return [hold, *self._confirm(overlap, "phrase" if says_interrupt else "evidence")]
 
     def overlap_of(self, transcript: Transcript) -> Overlap | None:
         """The overlap that a transcript describes; None when it describes speech that was passed, or none at all."""
@@ -465,23 +501,27 @@ class Gate:
             end = transcript.end if transcript.end is not None else transcript.start
             assert start is not None
             assert end is not None
-            best = max(self._segments, key=lambda segment: min(end, segment.end) - max(start, segment.onset))
-            shared = min(end, best.end) - max(start, best.onset)
-            return best if shared > -MATCH_TOLERANCE else None
+            # New words stand at the end: of all the speech that a transcript covers, it is about the latest.
+            for segment in reversed(self._segments):
+                if min(end, segment.end) - max(start, segment.onset) >= min(COVERED, segment.end - segment.onset):
+                    return segment
+            nearest = max(self._segments, key=lambda segment: min(end, segment.end) - max(start, segment.onset))
+            shared = min(end, nearest.end) - max(start, nearest.onset)
+            return nearest if shared > -MATCH_TOLERANCE else None
         described = transcript.at - self._options.transcript_lag
+        latest = self._segments[-1]
         for segment in reversed(self._segments):
             if segment.onset <= described:
-                return segment
+                # Speech that ended long ago has its transcript: this one is quicker than `transcript_lag`.
+                return segment if described - segment.end <= LATE_TRANSCRIPT or segment is latest else latest
         return self._segments[0]
 
-    def _earlier_text(self, onset: float) -> str:
-        """The words of the held or cancelled speech that this onset follows within one utterance."""
-        if not self._segments:
-            return ""
-        last = self._segments[-1]
-        if last.overlap is None or onset - last.end > self._options.utterance_gap:
-            return ""
-        return f"{last.overlap.earlier_text} {last.overlap.text}".strip()
+    def _joined_before(self, onset: float) -> Overlap | None:
+        """The held or cancelled speech that this onset follows within one utterance."""
+        last = self._segments[-1] if self._segments else None
+        if last is None or onset - last.end > self._options.utterance_gap:
+            return None
+        return last.overlap
 
     def _undecided(self) -> list[Overlap]:
         held = [] if self._held is None else [self._held]
@@ -492,17 +532,19 @@ class Gate:
         return "ignore_phrase" if said and self.lexicon.match(said).ignore_only else "evidence"
 
     def _decide(self, overlap: Overlap, kind: GateEventKind, reason: str) -> GateEvent:
+        event = self._event(overlap, kind, reason)
         overlap.decision = kind
-        if overlap is self._held:
-            self._held = None
-            self._stop_listening()
+        overlap.observation.frames.clear()
         if overlap in self._pending:
             self._pending.remove(overlap)
-        overlap.observation.frames.clear()
-        return self._event(overlap, kind, reason)
+        if overlap is self._held:
+            self._held = None
+            if self._listener is not None and overlap.is_listened_to:
+                self._listener.finish(time=self._now)
+        return event
 
     def _event(self, overlap: Overlap, kind: GateEventKind, reason: str) -> GateEvent:
-        return GateEvent(
+        event = GateEvent(
             kind=kind,
             overlap=overlap.number,
             onset=overlap.onset,
@@ -513,10 +555,8 @@ class Gate:
             evidence=MappingProxyType(dict(overlap.evidence)),
             text=overlap.text,
         )
-
-    def _stop_listening(self) -> None:
-        if self._listener is not None:
-            self._listener.finish(time=self._now)
+        self._made.append(event)
+        return event
 
     def _segmenter_options(self) -> dict[str, float]:
         options = self._options

@@ -30,7 +30,7 @@ class GateOptions(BaseModel):
     """Options of a `Gate`. Durations in seconds, evidence in nats; every field has a range.
 
     Raises:
-        OptionError: From `GateOptions.create`, when a field is unknown, of the wrong type or out of range.
+        OptionError: A field is unknown, of the wrong type or out of range.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -43,7 +43,7 @@ class GateOptions(BaseModel):
         says="The one knob: 0 confirms only on strong evidence, 1 at the first hint. Moves the confirm threshold.",
     )
     confirm_probability: float = _option(
-        0.86,
+        0.85,
         low=0.5,
         high=0.999,
         tune=(0.6, 0.99),
@@ -121,7 +121,7 @@ class GateOptions(BaseModel):
         says="Log-odds (nats) that an overlap is an interruption before anything was seen.",
     )
     listener_confidence: float = _option(
-        0.7,
+        0.6,
         low=0.0,
         high=1.0,
         tune=(0.4, 0.95),
@@ -137,6 +137,12 @@ class GateOptions(BaseModel):
             )
         return self
 
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise OptionError(_first_problem(error, type(self))) from None
+
     @classmethod
     def create(cls, source: str = "options", **fields: Any) -> GateOptions:
         """Build options, with errors of one line.
@@ -150,8 +156,8 @@ class GateOptions(BaseModel):
         """
         try:
             return cls(**fields)
-        except ValidationError as error:
-            raise OptionError(f"{source}: {_first_problem(error, cls)}") from None
+        except OptionError as error:
+            raise OptionError(f"{source}: {error}") from None
 
     def replace(self, **fields: Any) -> GateOptions:
         """A copy with some fields changed; same errors as `create`."""

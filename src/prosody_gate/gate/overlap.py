@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..evidence import EvidenceSource, Observation
+from ..evidence.observation import NOTHING_SAID
+from ..lexicon import LexiconMatch
+from ..lexicon.normalise import tokenize
 from .gate_event import GateEventKind
 from .transcript import Transcript
+
+MAX_FINALS = 8
+"""Final transcripts that are kept of one overlap."""
 
 MAX_TEXT_WORDS = 64
 """Words of a transcript that are kept for the evidence; a longer one was decided long before."""
@@ -20,11 +26,17 @@ class Overlap:
     observation: Observation
     sources: tuple[EvidenceSource, ...]
     """The sources that weigh this overlap alone."""
-    earlier_text: str = ""
-    """The words of the same utterance before this overlap."""
     final_texts: list[Transcript] = field(default_factory=list)
     interim: Transcript | None = None
     heard_text: str = ""
+    own_match: LexiconMatch = NOTHING_SAID
+    """The transcript of this overlap alone, as the lexicon reads it."""
+    is_listened_to: bool = False
+    """Whether the listener was started for it."""
+    previous: Overlap | None = None
+    """The overlap that this one continues."""
+    words_before: str = ""
+    """What was said before it in the same utterance, once `previous` itself is continued no more."""
     decision: GateEventKind | None = None
     evidence: dict[str, float] = field(default_factory=dict)
     log_odds: float = 0.0
@@ -52,13 +64,27 @@ class Overlap:
         """The transcript where there is one, else what the listener heard."""
         return self.transcript_text or self.heard_text
 
+    def follow(self, previous: Overlap) -> None:
+        """Note that this overlap continues another's utterance."""
+        previous.words_before, previous.previous = previous.earlier_text, None
+        self.previous = previous
+
+    @property
+    def earlier_text(self) -> str:
+        """The transcribed words of the same utterance before this overlap, as far as they are known by now."""
+        if self.previous is None:
+            return self.words_before
+        words = f"{self.previous.earlier_text} {self.previous.transcript_text}".split()
+        return " ".join(words[-MAX_TEXT_WORDS:])
+
     def take(self, transcript: Transcript) -> bool:
         """Take a transcript of this overlap; False when it repeats or precedes what is known."""
-        if any(_same_speech(known, transcript) for known in self.final_texts):
+        if any(_says_no_more(known, transcript) for known in self.final_texts):
             return False
         if transcript.final:
             self.final_texts.append(transcript)
             self.final_texts.sort(key=lambda known: known.at if known.start is None else known.start)
+            del self.final_texts[:-MAX_FINALS]
             self.interim = None
             return True
         if self.interim is not None and (transcript.at < self.interim.at or transcript.text == self.interim.text):
@@ -67,9 +93,12 @@ class Overlap:
         return True
 
 
-def _same_speech(final: Transcript, transcript: Transcript) -> bool:
+def _says_no_more(final: Transcript, transcript: Transcript) -> bool:
     """Whether a transcript says no more than a final one already has."""
     if final.start is not None and transcript.start is not None:
         end = transcript.end if transcript.end is not None else transcript.start
         return transcript.start >= final.start - 0.05 and end <= (final.end or end) + 0.05
-    return final.text.casefold().startswith(transcript.text.casefold().strip(" .,?!"))
+    known, said = tokenize(final.text), tokenize(transcript.text)
+    if transcript.final:
+        return said == known
+    return transcript.at <= final.at or known[: len(said)] == said

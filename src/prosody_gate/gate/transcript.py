@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..errors import TranscriptError
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Interim or final text, with its arrival and, where known, the speech it describes. All in stream seconds."""
+    """Interim or final text, with its arrival and, where known, the speech it describes. All in stream seconds.
+
+    Raises:
+        TranscriptError: A time is no number, or the end is before the start.
+    """
 
     at: float
     """When it arrived."""
@@ -25,6 +31,6 @@ class Transcript:
         for name in ("at", "start", "end"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
-                raise ValueError(f"transcript {name}: expected seconds, got {value}")
+                raise TranscriptError(f"transcript {name}: expected seconds, got {value}")
         if self.start is not None and self.end is not None and self.end < self.start:
-            raise ValueError(f"transcript end {self.end} s is before its start {self.start} s")
+            raise TranscriptError(f"transcript end {self.end} s is before its start {self.start} s")

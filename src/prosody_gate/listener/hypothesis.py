@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class HeardWord:
     in nats; at most 0, about -3 for words that are right."""
 
 
+STEADY: Final = 0.2
+"""Seconds for which words have stood when they are taken as steady."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """The newest text of one overlap."""
@@ -38,3 +43,7 @@ class Hypothesis:
 
     words: tuple[HeardWord, ...]
     """The words in order, silence and noise left out."""
+
+    def standing(self, time: float) -> float:
+        """How long all of its words have stood unchanged at stream time `time`, in seconds."""
+        return time - max((word.since for word in self.words), default=time)

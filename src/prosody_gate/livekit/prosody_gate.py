@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +60,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         gate.attach(session)
 
     Args:
-        profile: A microphone profile, or the path of its file.
+        profile: A microphone profile, the path of its file, or its name.
         sensitivity: 0 to 1; None leaves it to the profile, 0.5 without one.
         languages: Codes of packaged languages, the main one first.
         lexicon: Phrases to use instead of those of `languages` and `lexicon_files`.
@@ -115,6 +116,9 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
     def prewarm() -> VAD:
         """Load what is slow, for a worker's prewarm hook, and make the first calls ahead of the call.
 
+        Ends with a garbage collection and `gc.freeze()`: LiveKit's modules alone are 150,000 objects, and to look
+        through all of them in mid-call stops the event loop for 0.1 s.
+
         Returns:
             The Silero VAD, loaded: keep it in `proc.userdata` and give it to `vad()`.
 
@@ -124,13 +128,20 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         vad = silero.VAD.load()
         listener = PocketSphinxListener(between_blocks=breathe)
         gate = Gate(listener=listener)
+        metrics = MetricsRecorder()
         gate.agent_started(0.0)
         noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
-        for _ in range(8):
-            gate.push(noise, 1.0)
-        gate.close()
+        for probability in (1.0, 1.0, 1.0, 1.0, 0.0):
+            for event in gate.push(noise, probability):
+                metrics.count(event)
+        for event in gate.agent_stopped():
+            metrics.count(event)
+        metrics.snapshot()
+        prometheus.collectors()
         listener.reset()
         _spare_listeners.append(listener)
+        gc.collect()
+        gc.freeze()
         return vad
 
     @property

@@ -67,6 +67,10 @@ class Profile:
     def __post_init__(self) -> None:
         self.options()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes: a read-only view of a mapping cannot be pickled."""
+        return _restored, (self.microphone, dict(self.gate), dict(self.provenance))
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Profile:
         """Read and check a profile.
@@ -155,6 +159,10 @@ class Profile:
             noise_floor=NoiseFloor(initial_dbfs=microphone.noise_floor_dbfs),
             speaker_norm=SpeakerNorm(level_dbfs=microphone.speaking_level_dbfs, pitch_hz=microphone.pitch_hz),
         )
+
+
+def _restored(microphone: Microphone, gate: dict[str, float], provenance: dict[str, str | float]) -> Profile:
+    return Profile(microphone=microphone, gate=MappingProxyType(gate), provenance=MappingProxyType(provenance))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -66,7 +66,6 @@ class ReplayResult:
 class _Recorder:
     """Collects what a replay gives back."""
 
-    trace_wanted: bool
     events: list[GateEvent] = field(default_factory=list)
     trace: list[TracePoint] = field(default_factory=list)
 
@@ -156,7 +155,7 @@ def _drive(
     transcripts: Sequence[Transcript],
     trace_wanted: bool,
 ) -> _Recorder:
-    recorder = _Recorder(trace_wanted)
+    recorder = _Recorder()
     changes = sorted(
         [(span.start, True) for span in spans] + [(span.end, False) for span in spans],
     )

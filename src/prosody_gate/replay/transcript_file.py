@@ -22,7 +22,7 @@ def read_transcripts(path: Path | str) -> tuple[Transcript, ...]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise TranscriptError(f"{path}: cannot be read ({error.strerror}); expected one {FORM} a line") from None
     except UnicodeDecodeError:
@@ -43,6 +43,8 @@ def _parse(line: str, *, where: str) -> Transcript:
         raise TranscriptError(f"{where}: unknown field {min(unknown)!r}; expected {FORM}")
     if not isinstance(fields["text"], str):
         raise TranscriptError(f"{where}: text is {fields['text']!r}; expected a string")
+    if any("\ud800" <= letter <= "\udfff" for letter in fields["text"]):
+        raise TranscriptError(f"{where}: text has half a surrogate pair, which is no letter; expected Unicode text")
     if not isinstance(fields.get("final", False), bool):
         raise TranscriptError(f"{where}: final is {fields['final']!r}; expected true or false")
     for name in NUMBERS:
@@ -53,5 +55,5 @@ def _parse(line: str, *, where: str) -> Transcript:
             raise TranscriptError(f"{where}: {name} is {value!r}; expected seconds, 0 or more")
     try:
         return Transcript(**fields)
-    except ValueError as error:
+    except TranscriptError as error:
         raise TranscriptError(f"{where}: {error}") from None

@@ -37,6 +37,12 @@ CLIPPED_ERROR: Final = 0.05
 CLOSE_TO_ROOM_DB: Final = 10.0
 """Voice over the room below which much of it drowns."""
 
+QUIET_DBFS: Final = -45.0
+"""Voice below which the VAD begins to miss short words (benchmarks/microphones.py, -30 dB)."""
+
+USUAL_DBFS: Final = -26.0
+"""Where a voice should be: the level that speech is brought to for measurements (ITU-T P.56)."""
+
 TALKED_IN_ROOM: Final = 0.2
 """Share of speech in a recording of the room from which it is one of somebody talking."""
 
@@ -96,6 +102,11 @@ class Calibration:
             found.append(
                 f"{100.0 * self.clipped_share:.1f} % of your speech is clipped; expected under 0.1 %: "
                 "turn the microphone down"
+            )
+        if self.voice_dbfs < QUIET_DBFS:
+            found.append(
+                f"your voice is at {self.voice_dbfs:.0f} dBFS, so quiet that short words are missed; expected "
+                f"{QUIET_DBFS:.0f} or more: turn the microphone up, by {USUAL_DBFS - self.voice_dbfs:.0f} dB at best"
             )
         if self.voice_over_room_db < CLOSE_TO_ROOM_DB:
             found.append(

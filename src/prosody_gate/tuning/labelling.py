@@ -8,7 +8,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..bench.heard import speech_stretches
 from ..errors import OptionError
+from ..gate import GateEventKind, GateOptions
+from ..replay import ReplayResult
+from ..vad import SpeechSegmenter
 from .label_store import LabelStore
 from .sound_device import Player
 
@@ -27,6 +31,12 @@ HELP: Final = (
     "p play again · s skip · u undo · q quit"
 )
 
+WOULD: Final = {
+    GateEventKind.CONFIRM: "stop for it",
+    GateEventKind.CANCEL: "talk on",
+    GateEventKind.RELEASE: "hand over",
+}
+
 AROUND: Final = 0.5
 """Seconds played before and after an overlap."""
 
@@ -42,6 +52,30 @@ class Proposal(NamedTuple):
     """What was heard, as far as the gate knew."""
     decided: str
     """What the gate did."""
+
+
+def proposals_of(result: ReplayResult, options: GateOptions) -> tuple[Proposal, ...]:
+    """The overlaps of a replay, each with the whole of its speech: a decision may come long before its end.
+
+    Args:
+        result: With its trace.
+        options: Of the gate.
+    """
+    segmenter = SpeechSegmenter(
+        activation_threshold=options.activation_threshold,
+        deactivation_threshold=options.deactivation_threshold,
+        min_speech_duration=options.min_speech_duration,
+        min_silence_duration=options.min_silence_duration,
+    )
+    stretches = speech_stretches([point.speech_probability for point in result.trace], segmenter)
+    ends = {stretch.start: stretch.end for stretch in stretches}
+    proposals: dict[float, Proposal] = {}
+    for event in result.decisions:
+        end = min(ends.get(event.onset, event.onset + event.speech_duration), result.duration)
+        if end > event.onset:
+            # The last decision about an overlap stands: a late transcript may turn it.
+            proposals[event.onset] = Proposal(event.onset, end, event.text, WOULD[event.kind])
+    return tuple(proposals.values())
 
 
 class Labelling:
@@ -87,7 +121,8 @@ class Labelling:
         Raises:
             OptionError: The manifest cannot be written.
         """
-        place, past = 0, []
+        place = 0
+        past: list[int] = []
         while place < len(self._proposals):
             proposal = self._proposals[place]
             if self._store.label_of(proposal.start, proposal.end) is not None:

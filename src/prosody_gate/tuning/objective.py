@@ -31,11 +31,16 @@ class Objective:
     """The same for interruptions missed beyond what `min_caught` allows."""
     latency_weight: float = 1.0
     """Weight of a second of latency."""
+    margin: float = 0.5
+    """Evidence (nats) by which the threshold is moved against each limit before errors are counted. A few hundred
+    recordings hold few that come close to it; options that only just pass them all would fail on the next."""
 
     def __post_init__(self) -> None:
         for name in ("max_false", "min_caught"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"--{_dashed(name)}: expected a share from 0 to 1, got {getattr(self, name):g}")
+        if not 0.0 <= self.margin <= 3.0:
+            raise OptionError(f"--margin: expected nats from 0 to 3, got {self.margin:g}")
         for name in ("false_weight", "missed_weight", "latency_weight"):
             if not 0.0 <= getattr(self, name) <= 1e6:
                 raise OptionError(

@@ -88,6 +88,11 @@ class SearchSpace:
         return values
 
 
+def with_evidence(options: GateOptions, nats: float) -> GateOptions:
+    """The options with so much more evidence for an interruption, which is a threshold that much lower."""
+    return options.replace(prior=min(max(options.prior + nats, -5.0), 5.0))
+
+
 def loosest(start: GateOptions) -> GateOptions:
     """The options of a search that hear the most speech, the earliest."""
     bounds = {tunable.name: tunable.low for tunable in GateOptions.tunable()}

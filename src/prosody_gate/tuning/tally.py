@@ -11,41 +11,57 @@ from .tuning_event import TuningEvent
 
 
 @dataclass(frozen=True)
+class Confirms:
+    """When one event was confirmed: seconds from its onset, None where it was not."""
+
+    at: float | None
+    """Under the options themselves."""
+    eager: float | None
+    """With the threshold of the evidence a margin lower."""
+    slow: float | None
+    """With it a margin higher."""
+
+
+@dataclass(frozen=True)
 class Tally:
     """What an objective needs to know."""
 
     interruptions: int = 0
     """Events that are to be confirmed."""
     caught: int = 0
-    """Of these, confirmed within 3 s of the onset."""
+    """Of these, confirmed within 3 s of the onset, even with the threshold a margin higher."""
+    timed: int = 0
+    """Of these, confirmed within 3 s under the options themselves."""
     latency: float = 0.0
-    """Sum of the latencies of those caught, in seconds."""
+    """Sum of the latencies of those timed, in seconds."""
     others: int = 0
     """Events that are not to be confirmed, confirmed overlaps that nobody labelled included."""
     false: int = 0
-    """Of these, confirmed."""
+    """Of these, confirmed with the threshold a margin lower."""
 
     @classmethod
-    def of(cls, events: Iterable[tuple[TuningEvent, float | None]], strangers: int = 0) -> Tally:
-        """Count events with the latency of their confirm, and confirmed overlaps that nobody labelled."""
-        interruptions = others = false = 0
+    def of(cls, events: Iterable[tuple[TuningEvent, Confirms]], strangers: int = 0) -> Tally:
+        """Count events, and confirmed overlaps that nobody labelled."""
+        interruptions = caught = others = false = 0
         latencies = []
-        for event, confirmed in events:
+        for event, confirms in events:
             if event.is_interruption:
                 interruptions += 1
-                if confirmed is not None and confirmed <= IN_TIME + 1e-9:
-                    latencies.append(confirmed)
+                caught += _in_time(confirms.slow)
+                if confirms.at is not None and _in_time(confirms.at):
+                    latencies.append(confirms.at)
             else:
                 others += 1
-                false += confirmed is not None
+                false += confirms.eager is not None
         # Exact whatever the order, which is another with another number of processes.
         latency = math.fsum(latencies)
-        return cls(interruptions, len(latencies), latency, others + strangers, false + strangers)
+        return cls(interruptions, caught, len(latencies), latency, others + strangers, false + strangers)
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.interruptions + other.interruptions,
             self.caught + other.caught,
+            self.timed + other.timed,
             self.latency + other.latency,
             self.others + other.others,
             self.false + other.false,
@@ -63,8 +79,8 @@ class Tally:
 
     @property
     def mean_latency(self) -> float:
-        """Of those caught, in seconds; where none was, the longest there is."""
-        return self.latency / self.caught if self.caught else IN_TIME
+        """Of those timed, in seconds; where none was, the longest there is."""
+        return self.latency / self.timed if self.timed else IN_TIME
 
     def to_list(self) -> list[float]:
         """As JSON keeps it."""
@@ -73,8 +89,12 @@ class Tally:
     @classmethod
     def from_list(cls, values: Sequence[float]) -> Tally:
         """From what `to_list` gave."""
-        interruptions, caught, latency, others, false = values
-        return cls(int(interruptions), int(caught), float(latency), int(others), int(false))
+        interruptions, caught, timed, latency, others, false = values
+        return cls(int(interruptions), int(caught), int(timed), float(latency), int(others), int(false))
+
+
+def _in_time(confirmed: float | None) -> bool:
+    return confirmed is not None and confirmed <= IN_TIME + 1e-9
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

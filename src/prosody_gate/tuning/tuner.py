@@ -19,9 +19,9 @@ from ..profile.newer_version import installed_version
 from .folds import folds_of
 from .objective import Objective
 from .recordings import Judged
-from .search_space import SearchSpace
+from .search_space import SearchSpace, with_evidence
 from .spread_recordings import SpreadRecordings
-from .tally import Tally, total
+from .tally import Confirms, Tally, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,14 +166,19 @@ class Tuner:
         return self._folds[group]
 
     def _try(self, options: GateOptions) -> Candidate:
-        judged = self._recordings.judge(options)
-        pairs = list(zip(self._recordings.events, judged.confirmed, strict=True))
+        margin = self._objective.margin
+        plain = eager = slow = self._recordings.judge(options)
+        if margin > 0.0:
+            eager = self._recordings.judge(with_evidence(options, margin))
+            slow = self._recordings.judge(with_evidence(options, -margin))
+        confirms = map(Confirms, plain.confirmed, eager.confirmed, slow.confirmed)
+        pairs = list(zip(self._recordings.events, confirms, strict=True))
         return Candidate(
             options,
             tuple(
                 Tally.of(
                     (pair for pair in pairs if self._folds[pair[0].group] == fold),
-                    sum(count for group, count in judged.strangers if self._folds.get(group) == fold),
+                    sum(count for group, count in eager.strangers if self._folds.get(group) == fold),
                 )
                 for fold in range(self._fold_count)
             ),
