@@ -53,7 +53,7 @@ def test_the_demo_cancels_backchannels_cough_and_background_and_confirms_both_in
         (7, "cancel"),  # mm-hmm
         (10, "cancel"),  # yeah
         (13, "cancel"),  # okay, right
-        (17, "cancel"),  # the cough
+        (18, "cancel"),  # the cough
         (21, "cancel"),  # the colleague in the background
         (25, "confirm"),  # yeah, but wait a second
         (41, "confirm"),  # stop
