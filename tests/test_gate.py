@@ -219,6 +219,81 @@ def test_repeated_and_out_of_order_transcripts_change_nothing() -> None:
     assert first == second
 
 
+def test_an_interrupt_phrase_confirms_whatever_was_said_before() -> None:
+    heard = [
+        Transcript(1.5, "yeah", start=1.05, end=1.4, final=True),
+        Transcript(2.6, "no", start=2.1, end=2.5, final=True),
+    ]
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.4), (2.08, 2.5)], transcripts=heard, until=3.0)
+    assert outline(events)[2:] == [("confirm", 2.6, "phrase"), ("cancel", 2.6, "ignore_phrase")]
+
+
+def test_speech_after_a_confirmed_overlap_goes_along() -> None:
+    heard = [Transcript(2.3, "stop", start=1.05, end=1.4, final=True)]
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.4), (2.08, 2.8)], transcripts=heard, until=3.0)
+    assert outline(events)[2:] == [("confirm", 2.3, "phrase"), ("confirm", 2.3, "continued")]
+    assert [event.overlap for event in events[2:]] == [1, 2]
+
+
+def test_speech_that_was_continued_waits_for_what_continues_it() -> None:
+    heard = [
+        Transcript(1.6, "my card", start=1.05, end=1.4, final=True),
+        Transcript(3.0, "stop", start=1.85, end=2.3, final=True),
+    ]
+    gate = make_gate(expects_transcripts=True)
+    events = run_timeline(gate, speech=[(ONSET, 1.4), (1.824, 2.3)], transcripts=heard, until=5.0)
+    assert outline(events)[2:] == [("confirm", 3.0, "phrase"), ("confirm", 3.0, "continued")]
+
+
+def test_a_transcript_that_spans_passed_and_held_speech_is_about_the_latest() -> None:
+    heard = [Transcript(5.2, "so that is it stop", start=1.0, end=5.1)]
+    events = run_timeline(
+        make_gate(), speech=[(1.0, 4.0), (4.6, 5.3)], agent=[(4.1, 20.0)], transcripts=heard, until=6.0
+    )
+    assert [event.kind.value for event in events] == ["hold", "confirm"]
+
+
+def test_a_quick_transcript_without_times_is_not_taken_for_speech_of_long_ago() -> None:
+    heard = [Transcript(10.25, "stop")]
+    events = run_timeline(make_gate(), speech=[(ONSET, 1.4), (10.0, 11.0)], transcripts=heard, until=10.5)
+    assert [event.kind.value for event in events] == ["hold", "cancel", "hold", "confirm"]
+
+
+def test_a_final_that_begins_like_the_one_before_is_no_repeat() -> None:
+    heard = [Transcript(1.6, "Not bad.", final=True), Transcript(1.9, "No.", final=True)]
+    events = run_timeline(make_gate(), speech=[(ONSET, 2.5)], transcripts=heard, until=2.0)
+    assert outline(events)[1] == ("confirm", 1.9, "phrase")
+
+
+class FailsAtTheEnd(HearsStop):
+    """A listener that fails when it is told that the overlap is over."""
+
+    def finish(self, *, time: float) -> None:
+        raise RuntimeError("a fault")
+
+
+def test_a_decision_stands_when_the_listener_fails_on_it() -> None:
+    gate = Gate(lexicon=LEXICON, listener=FailsAtTheEnd(), sources=[Says(9.0)])
+    gate.agent_started(0.0)
+    events = [event for _ in range(20) for event in gate.push(np.zeros(512, np.float32), 1.0)]
+    assert [event.kind.value for event in events] == ["hold", "confirm"]
+    assert gate.state is GateState.FAILED
+    assert gate.close() == []
+
+
+def test_sources_of_the_same_name_are_refused() -> None:
+    with pytest.raises(OptionError, match="names that differ"):
+        make_gate(Says(1.0), Says(2.0))
+
+
+def test_audio_after_frames_without_audio_does_no_harm() -> None:
+    gate = Gate(lexicon=LEXICON, listener=HearsStop(), sources=[Says(0.0)])
+    gate.agent_started(0.0)
+    for index in range(20):
+        gate.push(None if index < 10 else np.zeros(512, np.float32), 1.0)
+    assert gate.failure is None
+
+
 def test_a_late_transcript_of_a_cancelled_overlap_that_says_stop_holds_and_confirms_anew() -> None:
     heard = [Transcript(3.0, "Wait!", start=1.05, end=1.5, final=True)]
     events = run_timeline(make_gate(), speech=[(ONSET, 1.536)], transcripts=heard, until=4.0)

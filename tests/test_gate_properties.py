@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,7 +92,8 @@ def test_the_same_input_gives_the_same_events(steps: list[tuple[object, ...]]) -
     assert first == second
 
 
-def test_an_hour_of_stream_is_remembered_in_bounded_memory() -> None:
+@pytest.mark.parametrize("pause", [70, 45])
+def test_an_hour_of_stream_is_remembered_in_bounded_memory(pause: int) -> None:
     gate = Gate(GateOptions(), lexicon=LEXICON, sources=[WordCount()], expects_transcripts=True)
     gate.agent_started(0.0)
     rng = np.random.default_rng(5)
@@ -101,7 +103,7 @@ def test_an_hour_of_stream_is_remembered_in_bounded_memory() -> None:
         at = index * FRAME_DURATION
         if index % 50 == 0:
             events += len(gate.hear(Transcript(at, "yeah " * int(rng.integers(1, 200)), final=index % 100 == 0)))
-        events += len(gate.push(None, 1.0 if index % 70 < 20 else 0.0))
+        events += len(gate.push(None, 1.0 if index % pause < 20 else 0.0))
         if index % 5000 == 0:
             largest = max(largest, remembered(gate))
     assert events > 1000

@@ -27,7 +27,7 @@ def calibrate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             show_default=False,
             help="One recording with both: speech, and pauses in which the room is heard.",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -86,7 +87,7 @@ def spread(
     shares = [items[part::jobs] for part in range(jobs)]
     # Spawned: a forked process would inherit the threads of onnxruntime in the middle of what they do.
     context = multiprocessing.get_context("spawn")
-    pools = [ProcessPoolExecutor(max_workers=1, mp_context=context) for _ in shares]
+    pools = [ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_leave_interrupts) for _ in shares]
     try:
         waiting = {
             pool.submit(_prepare, tuple(share), settings, source): place
@@ -105,6 +106,11 @@ def spread(
 
 _own: Recordings | None = None
 """The recordings of this process, where it is one of several."""
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is the parent's to handle; a worker would only print its traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _prepare(items: tuple[Clip | Call, ...], settings: TuneSettings, source: str) -> _Prepared:
