@@ -33,7 +33,6 @@ from prosody_gate.profile import Profile
 from prosody_gate.tuning import Objective, SearchSpace, Tuner, TuneSettings, check_material, spread
 from prosody_gate.tuning.calibration import Calibration, calibrate
 from prosody_gate.tuning.recorded_sound import RecordedSound
-from prosody_gate.tuning.tally import total
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -194,8 +193,7 @@ def tuned(
     items = check_material(read_manifest(manifest))
     with spread(items, settings, source=str(manifest), jobs=jobs) as recordings:
         result = Tuner(recordings, SearchSpace.of(start), objective).run(trials)
-    better = objective.cost(result.expected) < objective.cost(total(result.start.folds))
-    return result.best.options, better
+    return result.best.options, result.gain.is_sure
 
 
 def cells(score: SystemScore) -> str:

@@ -13,7 +13,7 @@ from ..errors import OptionError
 
 if TYPE_CHECKING:
     from ..bench import SkippedLine
-    from ..tuning import Tally, TuneResult, TuneScores
+    from ..tuning import TuneResult, TuneScores
 
 AIM, SEARCH, GATE, OUTPUT = "The aim", "The search", "The gate", "Output"
 """The panels of the help."""
@@ -239,16 +239,16 @@ def tune(
                 trials, patience=patience, progress=None if tried is None else lambda done, _cost: tried(done)
             )
         scores = score(tuner, result, recordings.events)
-    start_cost, expected_cost = (objective.cost(tally) for tally in (_total(result), result.expected))
-    better = expected_cost < start_cost
+    better = result.gain.is_sure
     if as_json:
-        _print_json(result, scores, start_cost=start_cost, expected_cost=expected_cost, better=better)
+        _print_json(result, scores)
     elif not quiet:
         _print_tables(result, scores, aim=objective.sentence, groups=tuner.groups)
     if not better and not force:
         raise OptionError(
-            f"{output}: not written, for nothing found is better on held-out recordings than what the search began "
-            f"with (cost {expected_cost:.3f} s, {start_cost:.3f} s before); expected a gain: add recordings, or --force"
+            f"{output}: not written, for nothing found is surely better on held-out recordings than what the search "
+            f"began with (gain {result.gain.value:.3f} s, standard error {result.gain.error:.3f} s); "
+            "expected more: add recordings, or --force"
         )
     written = tuned_profile(
         result.best.options,
@@ -263,12 +263,6 @@ def tune(
     typer.echo(f"written: {output}", err=as_json)
 
 
-def _total(result: TuneResult) -> Tally:
-    from ..tuning.tally import total
-
-    return total(result.start.folds)
-
-
 def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
     for line in skipped[:TOLD]:
         typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
@@ -276,16 +270,14 @@ def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
         typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
 
 
-def _print_json(
-    result: TuneResult, scores: TuneScores, *, start_cost: float, expected_cost: float, better: bool
-) -> None:
+def _print_json(result: TuneResult, scores: TuneScores) -> None:
     import json
 
     report = {
         "trials": result.trials,
         "stopped_early": result.stopped_early,
-        "better": better,
-        "cost": {"start": round(start_cost, 4), "expected": round(expected_cost, 4)},
+        "better": result.gain.is_sure,
+        "gain": {"value": round(result.gain.value, 4), "standard_error": round(result.gain.error, 4)},
         "options": {"start": result.start.options.model_dump(), "best": result.best.options.model_dump()},
         "importance": {name: round(share, 4) for name, share in result.importance.items()},
         "start": scores.start.to_dict(),

@@ -7,10 +7,11 @@ from .tally import Tally
 from .tune_scores import TuneScores, score
 from .tune_settings import TuneSettings
 from .tuned_profile import tuned_profile
-from .tuner import Candidate, Tuner, TuneResult, check_material
+from .tuner import Candidate, Gain, Tuner, TuneResult, check_material
 
 __all__ = [
     "Candidate",
+    "Gain",
     "Objective",
     "SearchSpace",
     "SpreadRecordings",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from typing import Final
 
 from ..bench import Call, Clip, SkippedLine
@@ -87,7 +90,7 @@ def spread(
     shares = [items[part::jobs] for part in range(jobs)]
     # Spawned: a forked process would inherit the threads of onnxruntime in the middle of what they do.
     context = multiprocessing.get_context("spawn")
-    pools = [ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_leave_interrupts) for _ in shares]
+    pools = [ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_end_with_parent) for _ in shares]
     try:
         waiting = {
             pool.submit(_prepare, tuple(share), settings, source): place
@@ -108,9 +111,17 @@ _own: Recordings | None = None
 """The recordings of this process, where it is one of several."""
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is the parent's to handle; a worker would only print its traceback."""
+def _end_with_parent() -> None:
+    """Leave Ctrl-C to the parent, and end when it ends, even where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _exit_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def _prepare(items: tuple[Clip | Call, ...], settings: TuneSettings, source: str) -> _Prepared:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import statistics
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +42,9 @@ LEAST_GAIN: Final = 0.001
 RANDOM_TRIALS: Final = 15
 """Trials before the sampler learns from them."""
 
+SURE: Final = 1.5
+"""Standard errors that a gain must be above: with five folds, nine chances in ten that it is one (Student's t)."""
+
 TALLIES, OPTIONS = "tallies", "options"
 
 
@@ -51,6 +56,27 @@ class Candidate:
     """All of them."""
     folds: tuple[Tally, ...]
     """One a fold."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Cost saved, as a mean over folds."""
+
+    value: float
+    """In seconds of cost; above 0 is better."""
+    error: float
+    """Its standard error."""
+
+    @classmethod
+    def of(cls, saved: Sequence[float]) -> Gain:
+        """From what was saved on each fold."""
+        error = statistics.stdev(saved) / math.sqrt(len(saved)) if len(saved) > 1 else 0.0
+        return cls(statistics.fmean(saved), error)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is more than a few lucky recordings."""
+        return self.value > max(SURE * self.error, 1e-9)
 
 
 @dataclass(frozen=True)
@@ -70,10 +96,8 @@ class TuneResult:
     importance: Mapping[str, float]
     """Share of the differences between trials that each option explains, the largest first; empty after too few."""
 
-    @property
-    def expected(self) -> Tally:
-        """What to expect on new recordings: each fold judged by options that were chosen without it."""
-        return total(candidate.folds[fold] for fold, candidate in enumerate(self.held_out))
+    gain: Gain
+    """On each fold, what the options chosen without it save over the start."""
 
 
 class Tuner:
@@ -81,7 +105,8 @@ class Tuner:
 
     Every trial judges all recordings and keeps its counts by fold. The search is led by the sum; what to expect on new
     recordings is counted on each fold under the trial that was best on the others. So the choice among trials never
-    sees what it is judged by, while the search that proposed them did: a little too rosy with very few recordings.
+    sees what it is judged by, while the search that proposed them did: a little too rosy with very few recordings. A
+    trial is chosen only where it beats the start by `SURE` standard errors over the folds, else the start is.
 
     Args:
         recordings: With their front end.
@@ -187,7 +212,7 @@ class Tuner:
     def _result(self, stopped: bool) -> TuneResult:
         from optuna.trial import TrialState
 
-        candidates = [self._start]
+        candidates = []
         finished = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         for trial in finished:
             candidates.append(
@@ -197,22 +222,30 @@ class Tuner:
                 )
             )
 
+        cost = self._objective.cost
+        at_start = [cost(tally) for tally in self._start.folds]
+
         def best_without(left_out: int | None) -> Candidate:
-            # Of equals the first: the start before all others.
+            """Of those that are surely better than the start, the best; else the start itself."""
+            folds = [fold for fold in range(self._fold_count) if fold != left_out]
+            surely = [
+                candidate
+                for candidate in candidates
+                if Gain.of([at_start[fold] - cost(candidate.folds[fold]) for fold in folds]).is_sure
+            ]
             return min(
-                candidates,
-                key=lambda candidate: self._objective.cost(
-                    total(tally for fold, tally in enumerate(candidate.folds) if fold != left_out)
-                ),
+                [self._start, *surely], key=lambda candidate: cost(total(candidate.folds[fold] for fold in folds))
             )
 
+        held_out = tuple(best_without(fold) for fold in range(self._fold_count))
         return TuneResult(
             start=self._start,
             best=best_without(None),
-            held_out=tuple(best_without(fold) for fold in range(self._fold_count)),
+            held_out=held_out,
             trials=len(finished),
             stopped_early=stopped,
             importance=_importance(self._study),
+            gain=Gain.of([at_start[fold] - cost(candidate.folds[fold]) for fold, candidate in enumerate(held_out)]),
         )
 
 
