@@ -82,6 +82,8 @@ class GatedSTTStream(RecognizeStream):
         """Hand a frame to the recogniser."""
         self._check_not_closed()
         self._times.pushed(frame)
+        if self._inner._event_ch.closed:
+            return  # it has just ended, and its error is on its way to whoever reads this stream
         self._inner.push_frame(frame)
 
     def flush(self) -> None:
