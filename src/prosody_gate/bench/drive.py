@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +10,8 @@ import numpy.typing as npt
 from ..audio import FRAME_DURATION, FRAME_SAMPLES
 from ..gate import Gate, GateEvent, GateState
 from ..replay import Span
+from ..replay.replay import RUN_OUT
 from .heard import Heard, frame_end
-
-RUN_OUT: Final = 5.0
-"""Silence (s) that follows at most, for as long as something is undecided."""
 
 
 def drive(gate: Gate, frames: Iterable[npt.NDArray[np.float32]], heard: Heard) -> list[GateEvent]:

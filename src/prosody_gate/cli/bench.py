@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import OptionError
+from .gate_arguments import GATE, LanguageOption, LexiconOption
 
 if TYPE_CHECKING:
     from ..bench import BenchReport, SkippedLine
 
-WHAT, GATE, SCENE, WORK, OUTPUT = "What to judge", "The gate", "Scenes, for clips", "The work", "Output"
+WHAT, SCENE, WORK, OUTPUT = "What to judge", "Scenes, for clips", "The work", "Output"
 """The panels of the help."""
 
 TOLD = 5
@@ -96,23 +97,8 @@ def bench(
             help="What tells speech, for every system: a small neural network, or a light one.",
         ),
     ] = "silero",
-    language: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CODE",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Language whose phrases count, the main one first; may be repeated. Default: en.",
-        ),
-    ] = None,
-    lexicon: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="L.toml",
-            rich_help_panel=GATE,
-            help="Your own phrases to ignore or to stop at; may be repeated.",
-        ),
-    ] = None,
+    language: LanguageOption = None,
+    lexicon: LexiconOption = None,
     option: Annotated[
         list[str] | None,
         typer.Option(

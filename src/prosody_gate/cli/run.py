@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
 from .progress import progress_of
 
 if TYPE_CHECKING:
     from ..replay import ReplayResult
 
-WHO, GATE, OUTPUT = "Who speaks when", "The gate", "Output"
+WHO, OUTPUT = "Who speaks when", "Output"
 """The panels of the help."""
 
 
@@ -75,15 +76,7 @@ def run(
         Path | None,
         typer.Option(metavar="P.toml", rich_help_panel=GATE, help="Profile of the user's microphone."),
     ] = None,
-    listener: Annotated[
-        bool | None,
-        typer.Option(
-            "--listener/--no-listener",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Recognise words on this machine during overlaps. Default: on where English is spoken.",
-        ),
-    ] = None,
+    listener: ListenerOption = None,
     vad: Annotated[
         str,
         typer.Option(
@@ -92,23 +85,8 @@ def run(
             help="What tells speech: a small neural network, or a light one.",
         ),
     ] = "silero",
-    language: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CODE",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Language whose phrases count, the main one first; may be repeated. Default: en.",
-        ),
-    ] = None,
-    lexicon: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="L.toml",
-            rich_help_panel=GATE,
-            help="Your own phrases to ignore or to stop at; may be repeated.",
-        ),
-    ] = None,
+    language: LanguageOption = None,
+    lexicon: LexiconOption = None,
     option: Annotated[
         list[str] | None,
         typer.Option(

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import OptionError
+from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
 
 if TYPE_CHECKING:
     from ..bench import SkippedLine
     from ..tuning import TuneResult, TuneScores
 
-AIM, SEARCH, GATE, OUTPUT = "The aim", "The search", "The gate", "Output"
+AIM, SEARCH, OUTPUT = "The aim", "The search", "Output"
 """The panels of the help."""
 
 TOLD = 5
@@ -119,36 +120,13 @@ def tune(
             help="Profile to start from: its microphone is kept, its options are what the result is held against.",
         ),
     ] = None,
-    listener: Annotated[
-        bool | None,
-        typer.Option(
-            "--listener/--no-listener",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Recognise words on this machine during overlaps. Default: on where English is spoken.",
-        ),
-    ] = None,
+    listener: ListenerOption = None,
     vad: Annotated[
         str,
         typer.Option(metavar="silero|webrtc", rich_help_panel=GATE, help="What tells speech."),
     ] = "silero",
-    language: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CODE",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Language whose phrases count, the main one first; may be repeated. Default: en.",
-        ),
-    ] = None,
-    lexicon: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="L.toml",
-            rich_help_panel=GATE,
-            help="Your own phrases to ignore or to stop at; may be repeated.",
-        ),
-    ] = None,
+    language: LanguageOption = None,
+    lexicon: LexiconOption = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
