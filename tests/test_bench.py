@@ -27,7 +27,6 @@ from prosody_gate.bench import (
     read_manifest,
     run_bench,
 )
-from prosody_gate.bench.drive import drive
 from prosody_gate.cli import app
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
@@ -99,7 +98,7 @@ def test_the_gate_sees_what_a_replay_shows_it() -> None:
         frames = list(read_frames(audio, 1))
     detector.reset()
     heard = Heard.of([detector.frame_probability(frame) for frame in frames], spans, (), GateOptions())
-    assert tuple(drive(Gate(lexicon=LEXICON), frames, heard)) == replayed.events
+    assert tuple(heard.drive(Gate(lexicon=LEXICON), frames)) == replayed.events
     onsets = {event.onset for event in replayed.events}
     assert {overlap.start for overlap in heard.overlaps} == onsets
 

@@ -10,7 +10,6 @@ from typer.testing import CliRunner, Result
 
 from bench_material import DEMO_EVENTS, OVERLAPS, RATE, noisy, voice, write_lines
 from prosody_gate.bench import BenchSettings, Call, Clip, Item, Manifest, ShippedGates, read_manifest
-from prosody_gate.bench.drive import drive
 from prosody_gate.bench.judge import Judge
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
@@ -49,7 +48,7 @@ def live(item: Item, stream: RememberedStream, options: GateOptions, settings: T
     """What a gate that remembers nothing makes of an item."""
     gate = ShippedGates(lexicon=settings.lexicon, listener=settings.listener, profile=settings.profile)(item, options)
     gate.expects_transcripts = bool(stream.heard.transcripts)
-    return drive(gate, stream.frames, stream.heard)
+    return stream.heard.drive(gate, stream.frames)
 
 
 def only_audio(item: Item) -> Clip | Call:

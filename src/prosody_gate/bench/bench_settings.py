@@ -22,13 +22,13 @@ class BenchSettings:
     """What tells speech."""
     scene: SceneOptions = field(default_factory=SceneOptions)
     """How clips are made harder."""
-    interim_lag: float = 0.3
-    """Seconds from a word's end to its interim transcript, for overlaps."""
+    interim_lag: float | None = 0.3
+    """Seconds from a word's end to its interim transcript, for overlaps; None for no transcripts at all."""
     sweep: tuple[float, ...] = ()
     """Sensitivities to run the gate at besides its own, 0 to 1."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.interim_lag <= 5.0:
+        if self.interim_lag is not None and not 0.0 <= self.interim_lag <= 5.0:
             raise OptionError(f"interim_lag: expected a number from 0 to 5, got {self.interim_lag:g}")
         for value in self.sweep:
             if not (math.isfinite(value) and 0.0 <= value <= 1.0):

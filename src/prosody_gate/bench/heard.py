@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+
+import numpy as np
+import numpy.typing as npt
 
 from ..audio import FRAME_DURATION
-from ..gate import GateOptions, Transcript
+from ..gate import Gate, GateEvent, GateOptions, Transcript
 from ..replay import Span
+from ..replay.drive import drive
 from ..vad import SpeechChange, SpeechSegmenter
 
 
@@ -52,6 +57,22 @@ class Heard:
         )
         overlaps = tuple(stretch for stretch in stretches if begins_within(stretch.start, agent))
         return cls(probabilities, agent, ordered, overlaps)
+
+    def drive(self, gate: Gate, frames: Iterable[npt.NDArray[np.float32]]) -> list[GateEvent]:
+        """Let a gate hear it.
+
+        Args:
+            gate: A fresh gate.
+            frames: [512] float32 at 16 kHz, as many as there are probabilities.
+
+        Raises:
+            Exception: Whatever made the gate fail.
+        """
+        known = chain(self.probabilities, repeat(0.0))
+        events = drive(gate, frames, lambda _: next(known), self.agent, self.transcripts)
+        if gate.failure is not None:
+            raise gate.failure
+        return events
 
     def overlap_at(self, time: float) -> Span | None:
         """The last overlap that began at or before a time; None when there is none."""

@@ -20,7 +20,6 @@ from .bench_settings import BenchSettings
 from .call import Call
 from .clip import Clip
 from .decision import Decision
-from .drive import drive
 from .gate_factory import GateFactory
 from .heard import Heard
 from .labels import AMBIGUOUS
@@ -81,7 +80,7 @@ class Judge:
         frames = scene[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
         transcripts = [_moved(transcript, LEAD_IN - clip.start) for transcript in clip.transcripts]
         heard = Heard.of(self._probabilities(frames), (ALWAYS,), transcripts, self._settings.options)
-        judged = self._all(clip, heard, lambda gate: drive(gate, frames, heard))
+        judged = self._all(clip, heard, lambda gate: heard.drive(gate, frames))
         return ItemOutcome(clip.line, (_outcome(clip, heard.overlaps, judged),))
 
     def _overlap(self, item: WordOverlap) -> ItemOutcome:
@@ -111,7 +110,7 @@ class Judge:
                 agent = spans_of_channel(read_frames(recording, call.agent_channel), self._fresh_detector())
             probabilities = self._probabilities(read_frames(recording, call.user_channel))
             heard = Heard.of(probabilities, agent, call.transcripts, self._settings.options)
-            judged = self._all(call, heard, lambda gate: drive(gate, read_frames(recording, call.user_channel), heard))
+            judged = self._all(call, heard, lambda gate: heard.drive(gate, read_frames(recording, call.user_channel)))
             duration = recording.duration
         matched = [_best_event(overlap, call) for overlap in heard.overlaps]
         outcomes = []

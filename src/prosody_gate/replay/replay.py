@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, Framer, Resampler
-from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
+from ..audio import FRAME_DURATION, AudioFile, Framer, Resampler
+from ..gate import Gate, GateEvent, GateEventKind, Transcript
 from ..vad import SpeechDetector, create_detector
 from .agent_speech import Span, check_spans, spans_of_channel
+from .drive import drive
 
 ALWAYS: Final = Span(float("-inf"), float("inf"))
 """An agent that spoke before the recording began and speaks after it ends."""
-
-RUN_OUT: Final = 5.0
-"""Silence (s) that a recording is followed by at most, so that what it ends in is decided as it would be in a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +58,6 @@ class ReplayResult:
         """The events without the holds: one an overlap, in order of onset."""
         decided = (event for event in self.events if event.kind is not GateEventKind.HOLD)
         return tuple(sorted(decided, key=lambda event: (event.onset, event.overlap)))
-
-
-@dataclass(slots=True)
-class _Recorder:
-    """Collects what a replay gives back."""
-
-    events: list[GateEvent] = field(default_factory=list)
-    trace: list[TracePoint] = field(default_factory=list)
 
 
 def replay(
@@ -125,13 +115,19 @@ def replay(
             spans = check_spans(agent)
         detector.reset()
         ordered = tuple(sorted(transcripts, key=lambda transcript: transcript.at))
-        recorder = _drive(gate, frames_of(user_channel), detector, spans, ordered, trace)
+        points: list[TracePoint] = []
+
+        def keep(time: float, speech_probability: float) -> None:
+            points.append(_trace_point(gate, time, speech_probability))
+
+        frames = frames_of(user_channel)
+        events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
         duration = opened.duration
     finally:
         if opened is not recording:
             opened.close()
     clipped = tuple(Span(max(span.start, 0.0), min(span.end, duration)) for span in spans if span.start < duration)
-    return ReplayResult(tuple(recorder.events), duration, clipped, ordered, tuple(recorder.trace))
+    return ReplayResult(tuple(events), duration, clipped, ordered, tuple(points))
 
 
 def read_frames(
@@ -145,47 +141,6 @@ def read_frames(
     last = framer.flush()
     if last is not None:
         yield last
-
-
-def _drive(
-    gate: Gate,
-    frames: Iterable[npt.NDArray[np.float32]],
-    detector: SpeechDetector,
-    spans: Sequence[Span],
-    transcripts: Sequence[Transcript],
-    trace_wanted: bool,
-) -> _Recorder:
-    recorder = _Recorder()
-    changes = sorted(
-        [(span.start, True) for span in spans] + [(span.end, False) for span in spans],
-    )
-    next_change = next_transcript = 0
-    for index, frame in enumerate(_running_out(frames, gate), start=1):
-        end = index * FRAME_DURATION
-        # What happened before this frame's end is told before the frame, as it would be in a call.
-        while next_change < len(changes) and changes[next_change][0] < end:
-            time, starts = changes[next_change]
-            recorder.events += gate.agent_started(time) if starts else gate.agent_stopped(time)
-            next_change += 1
-        while next_transcript < len(transcripts) and transcripts[next_transcript].at < end:
-            recorder.events += gate.hear(transcripts[next_transcript])
-            next_transcript += 1
-        speech_probability = detector.frame_probability(frame)
-        recorder.events += gate.push(frame, speech_probability)
-        if trace_wanted:
-            recorder.trace.append(_trace_point(gate, end, speech_probability))
-    recorder.events += gate.close()
-    return recorder
-
-
-def _running_out(frames: Iterable[npt.NDArray[np.float32]], gate: Gate) -> Iterator[npt.NDArray[np.float32]]:
-    """The frames, and silence after them for as long as something is held, as a call would go on."""
-    yield from frames
-    silence = np.zeros(FRAME_SAMPLES, np.float32)
-    for _ in range(round(RUN_OUT / FRAME_DURATION)):
-        if gate.state not in (GateState.HOLDING, GateState.PENDING):
-            return
-        yield silence
 
 
 def _trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..audio import FRAME_SAMPLES
 from ..bench import Heard
-from ..bench.drive import drive
 from ..bench.labels import INTERRUPTION
 from ..gate import Gate, GateEventKind
 from ..lexicon import Lexicon
@@ -55,5 +54,5 @@ def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsa
     probabilities = [detector.frame_probability(np.ascontiguousarray(frame)) for frame in frames]
     heard = Heard.of(probabilities, (ALWAYS,), (), options)
     gate = Gate(options, lexicon=lexicon, listener=PocketSphinxListener(), analyzer=profile.analyzer())
-    confirmed = {event.onset for event in drive(gate, frames, heard) if event.kind is GateEventKind.CONFIRM}
+    confirmed = {event.onset for event in heard.drive(gate, frames) if event.kind is GateEventKind.CONFIRM}
     return Rehearsal(recorded.task.label, heard.overlaps, len(confirmed))

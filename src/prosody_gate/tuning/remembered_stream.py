@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from ..audio import FRAME_SAMPLES
 from ..bench import Heard
-from ..bench.drive import drive
 from ..bench.heard import begins_within, speech_stretches
 from ..gate import Gate, GateEvent, GateOptions, Transcript
 from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
@@ -75,7 +74,7 @@ class RememberedStream:
             analyzer=self._analyzer,
             expects_transcripts=bool(self.heard.transcripts),
         )
-        return drive(gate, self.frames, self.heard)
+        return self.heard.drive(gate, self.frames)
 
     def overlaps(self, options: GateOptions) -> list[Span]:
         """User speech that begins while the agent speaks, as these options find it."""
