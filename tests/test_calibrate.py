@@ -18,7 +18,7 @@ from prosody_gate.cli import app
 from prosody_gate.cli.level_meter import level_meter, meter_text
 from prosody_gate.errors import AudioError
 from prosody_gate.profile import Profile
-from prosody_gate.tuning.calibration import calibrate
+from prosody_gate.tuning.calibration import calibrate, vad_gain
 from prosody_gate.tuning.mains_hum import find_mains_hum
 from prosody_gate.tuning.recorded_sound import RecordedSound
 from prosody_gate.tuning.vad_thresholds import choose_vad_options
@@ -128,6 +128,40 @@ def test_a_voice_that_is_too_quiet_for_the_vad_is_told_with_the_gain_that_it_nee
     quiet = demo * np.float32(10.0 ** (-25.0 / 20.0))
     (warning,) = [warning for warning in calibrate(sound(quiet)).warnings if "turn the microphone up" in warning]
     assert warning.startswith("your voice is at -5")
+    assert "louder" in warning
+
+
+def test_the_vad_is_to_hear_a_quiet_voice_at_its_usual_level_and_a_loud_one_as_it_is(demo: Samples) -> None:
+    from prosody_gate.audio import amplified
+
+    loud, quiet = sound(demo), sound(amplified(demo, -25.0))
+    assert calibrate(loud).vad_gain_db == 0.0
+    assert "vad_gain_db" not in calibrate(loud).profile(name="a", source="b").to_dict()["microphone"]
+    found = calibrate(quiet)
+    assert found.voice_dbfs + found.vad_gain_db == pytest.approx(-26.0, abs=1.0)
+    assert found.profile(name="a", source="b").vad_gain_db == found.vad_gain_db
+    # The thresholds suit what the VAD will hear, not what it hears now.
+    assert dict(found.vad.options) == dict(calibrate(loud).vad.options)
+
+
+def test_the_gain_leaves_room_for_the_loudest_sound() -> None:
+    assert vad_gain(-50.0, peak=0.5) == 5.0
+    assert vad_gain(-50.0, peak=1.0) == 0.0
+    assert vad_gain(-90.0, peak=1e-4) == 40.0
+
+
+def test_a_profile_brings_back_what_a_quiet_microphone_loses(demo: Samples, tmp_path: Path) -> None:
+    from prosody_gate import Gate, replay
+    from prosody_gate.audio import amplified
+
+    quiet = amplified(demo, -34.0)
+    profile = calibrate(sound(quiet)).profile(name="quiet", source="demo")
+    for name, samples in (("loud", demo), ("quiet", quiet)):
+        soundfile.write(tmp_path / f"{name}.wav", samples, RATE, subtype="FLOAT")
+    loud = replay(tmp_path / "loud.wav", Gate())
+    as_it_is = replay(tmp_path / "quiet.wav", Gate())
+    louder = replay(tmp_path / "quiet.wav", Gate(analyzer=profile.analyzer()), vad_gain_db=profile.vad_gain_db)
+    assert len(as_it_is.decisions) < len(louder.decisions) == len(loud.decisions)
 
 
 def test_a_little_clipping_is_told_and_much_is_refused(demo: Samples) -> None:

@@ -15,9 +15,10 @@ from livekit import rtc
 from livekit.agents.vad import VADEventType
 from livekit.plugins import silero
 
-from livekit_call import STEP, WINDOW, Call, ScriptedVAD, StubSession, settle
+from livekit_call import LOUDEST, STEP, WINDOW, Call, ScriptedVAD, StubSession, settle
 from prosody_gate.errors import ProsodyGateError
 from prosody_gate.livekit import ProsodyGate
+from prosody_gate.profile import Microphone, Profile
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo.flac"
 
@@ -739,3 +740,19 @@ def test_whatever_happens_starts_and_ends_alternate_and_nothing_shows_before_a_s
                 assert "start" in marks
 
     run(go())
+
+
+def test_a_profile_can_let_the_vad_hear_the_user_louder_and_the_session_gets_what_was_recorded():
+    profile = Profile(microphone=Microphone(name="quiet", vad_gain_db=20.0))
+
+    async def go(**options):
+        async with Call(0.3, **options) as call:
+            call.agent(True)
+            for _ in range(20):
+                await call.window(0.09)
+            return call.starts()
+
+    assert run(go()) == []
+    (started,) = run(go(profile=profile))
+    said = np.concatenate([np.frombuffer(frame.data, np.int16) for frame in started.frames])
+    assert set(said.tolist()) == {round(0.09 * LOUDEST)}

@@ -4,6 +4,7 @@ from .audio_file import AudioFile
 from .clipping import clipped_fraction
 from .constants import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE
 from .framer import Framer
+from .gain import amplified
 from .pcm import to_float32
 from .resampler import Resampler
 
@@ -14,6 +15,7 @@ __all__ = [
     "AudioFile",
     "Framer",
     "Resampler",
+    "amplified",
     "clipped_fraction",
     "to_float32",
 ]

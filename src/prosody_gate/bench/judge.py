@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import FRAME_SAMPLES, AudioFile
+from ..audio import FRAME_SAMPLES, AudioFile, amplified
 from ..errors import AudioError
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions, Transcript
 from ..replay import Span, read_frames, spans_of_channel
@@ -172,8 +172,8 @@ class Judge:
         return decisions
 
     def _probabilities(self, frames: Frames) -> list[float]:
-        detector = self._fresh_detector()
-        return [detector.frame_probability(frame) for frame in frames]
+        detector, gain_db = self._fresh_detector(), self._settings.vad_gain_db
+        return [detector.frame_probability(amplified(frame, gain_db)) for frame in frames]
 
     def _fresh_detector(self) -> SpeechDetector:
         if self._detector is None:

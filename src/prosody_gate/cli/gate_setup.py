@@ -70,6 +70,11 @@ class GateSetup:
             profile=loaded,
         )
 
+    @property
+    def vad_gain_db(self) -> float:
+        """How much louder than recorded the VAD hears the user, in dB."""
+        return 0.0 if self.profile is None else self.profile.vad_gain_db
+
     def gate(self, *, expects_transcripts: bool = False) -> Gate:
         """A fresh gate, with a listener of its own.
 

@@ -19,12 +19,14 @@ class GatedVAD(VAD):
     Args:
         inner: The VAD.
         driver: The session's gate.
+        gain_db: How much louder than it is the VAD hears the user, in dB.
     """
 
-    def __init__(self, inner: VAD, driver: GateDriver) -> None:
+    def __init__(self, inner: VAD, driver: GateDriver, *, gain_db: float = 0.0) -> None:
         super().__init__(capabilities=inner.capabilities)
         self._inner = inner
         self._driver = driver
+        self._gain_db = gain_db
         self._label = inner._label
 
     def __getattr__(self, name: str) -> Any:
@@ -59,7 +61,7 @@ class GatedVAD(VAD):
         One at a time feeds the gate; another that is open beside it (a `StreamAdapter` made with this wrapper, say)
         hands on its VAD's events as they are.
         """
-        return GatedVADStream(self, self._inner.stream(), self._driver)
+        return GatedVADStream(self, self._inner.stream(), self._driver, gain_db=self._gain_db)
 
     def on(self, event: Any, callback: Callable[..., Any] | None = None) -> Callable[..., Any]:
         """Listen to the VAD itself, which emits `metrics_collected`."""

@@ -14,7 +14,7 @@ from livekit import rtc
 from livekit.agents.utils import aio
 from livekit.agents.vad import VADEvent, VADEventType, VADStream
 
-from ..audio import FRAME_DURATION, Framer, Resampler, to_float32
+from ..audio import FRAME_DURATION, Framer, Resampler, amplified, to_float32
 from ..gate import GateEvent
 from .audio_history import AudioHistory
 from .gate_driver import GateDriver
@@ -34,9 +34,10 @@ MAX_WAIT: Final = 94
 class GatedVADStream(VADStream):
     """Feeds the VAD and the gate the same audio, and pairs each analysis frame with the VAD's probability for it."""
 
-    def __init__(self, vad: GatedVAD, inner: VADStream, driver: GateDriver) -> None:
+    def __init__(self, vad: GatedVAD, inner: VADStream, driver: GateDriver, *, gain_db: float) -> None:
         self._inner = inner
         self._driver = driver
+        self._gain_db = gain_db
         self._history = AudioHistory()
         self._clock = InferenceClock()
         self._probability = SpeechProbability()
@@ -90,7 +91,7 @@ class GatedVADStream(VADStream):
         try:
             async for item in self._input_ch:
                 if isinstance(item, rtc.AudioFrame):
-                    self._inner.push_frame(item)
+                    self._inner.push_frame(_amplified(item, self._gain_db))
                     self._analyse(item)
                 else:
                     self._inner.flush()
@@ -179,3 +180,11 @@ class GatedVADStream(VADStream):
     def _let_go(self) -> None:
         self._driver.unfollow(self)
         self._driver.leave(self)
+
+
+def _amplified(frame: rtc.AudioFrame, gain_db: float) -> rtc.AudioFrame:
+    if gain_db == 0.0:
+        return frame
+    louder = amplified(np.frombuffer(frame.data, np.int16) * np.float32(2.0**-15), gain_db)
+    samples = np.rint(louder * np.float32(32_767.0)).astype(np.int16)
+    return rtc.AudioFrame(samples.tobytes(), frame.sample_rate, frame.num_channels, frame.samples_per_channel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -43,6 +44,12 @@ QUIET_DBFS: Final = -45.0
 USUAL_DBFS: Final = -26.0
 """Where a voice should be: the level that speech is brought to for measurements (ITU-T P.56)."""
 
+PEAK_MARGIN_DB: Final = 1.0
+"""What the loudest sample stays below full scale when amplified."""
+
+MOST_GAIN_DB: Final = 40.0
+"""What a profile may hold."""
+
 TALKED_IN_ROOM: Final = 0.2
 """Share of speech in a recording of the room from which it is one of somebody talking."""
 
@@ -70,8 +77,10 @@ class Calibration:
     """Speech found."""
     hum: MainsHum | None
     """Of the mains, where there is some."""
+    vad_gain_db: float
+    """How much louder than recorded the VAD has to hear the user, in dB; 0 where the voice is loud enough."""
     vad: VadChoice
-    """What the VAD needs here."""
+    """What the VAD needs here, once it hears that."""
     talks_in_room: bool
     """Whether the recording of the room holds speech."""
 
@@ -104,9 +113,12 @@ class Calibration:
                 "turn the microphone down"
             )
         if self.voice_dbfs < QUIET_DBFS:
+            advice = f"turn the microphone up, by {USUAL_DBFS - self.voice_dbfs:.0f} dB at best, and calibrate again"
+            if self.vad_gain_db:
+                advice += f"; until then this profile lets the VAD hear you {self.vad_gain_db:.0f} dB louder"
             found.append(
-                f"your voice is at {self.voice_dbfs:.0f} dBFS, so quiet that short words are missed; expected "
-                f"{QUIET_DBFS:.0f} or more: turn the microphone up, by {USUAL_DBFS - self.voice_dbfs:.0f} dB at best"
+                f"your voice is at {self.voice_dbfs:.0f} dBFS, so quiet that VADs miss short words; expected "
+                f"{QUIET_DBFS:.0f} or more: {advice}"
             )
         if self.voice_over_room_db < CLOSE_TO_ROOM_DB:
             found.append(
@@ -136,6 +148,7 @@ class Calibration:
                 speaking_level_dbfs=_within(self.voice_dbfs, -100.0, 0.0),
                 pitch_hz=_within(self.pitch_hz, *PITCH_RANGE_HZ),
                 band_hz=self.band_hz,
+                vad_gain_db=self.vad_gain_db or None,
                 clipped_share=self.clipped_share,
             ),
             gate=MappingProxyType(dict(self.vad.options)),
@@ -152,6 +165,7 @@ class Calibration:
             "band_hz": round(self.band_hz),
             "clipped_share": round(self.clipped_share, 5),
             "speech_seconds": round(self.speech_seconds, 2),
+            "vad_gain_db": self.vad_gain_db,
             "hum_hz": None if self.hum is None else self.hum.hz,
             "options": dict(self.vad.options),
             "findings": list(self.findings),
@@ -201,6 +215,11 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         )
     voice_db = float(said.level_dbfs[voiced].mean())
     loud = voiced & (said.level_dbfs > voice_db - 6.0)
+    gain_db = vad_gain(voice_db, peak=float(np.abs(speech.samples).max()))
+    louder, louder_room = said, empty
+    if gain_db > 0.0:
+        louder = MeasuredSound.of(speech.louder(gain_db))
+        louder_room = louder if room is None else MeasuredSound.of(room.louder(gain_db))
     return Calibration(
         room_dbfs=float(np.median(empty.floor_dbfs[frames])),
         voice_dbfs=voice_db,
@@ -209,9 +228,23 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         clipped_share=speech.clipped_share,
         speech_seconds=seconds,
         hum=find_mains_hum(empty.samples_of(frames).ravel()),
-        vad=choose_vad_options(empty.probability[frames], said.probability[loud]),
+        vad_gain_db=gain_db,
+        vad=choose_vad_options(louder_room.probability[frames], louder.probability[loud]),
         talks_in_room=room is not None and float(np.mean(empty.is_speech)) > TALKED_IN_ROOM,
     )
+
+
+def vad_gain(voice_dbfs: float, *, peak: float) -> float:
+    """How much louder a VAD should hear a voice, in whole dB; 0 where it is loud enough or would be clipped.
+
+    Args:
+        voice_dbfs: Its usual level.
+        peak: Largest sample of the recording, 0 to 1.
+    """
+    if voice_dbfs >= QUIET_DBFS:
+        return 0.0
+    headroom_db = -20.0 * math.log10(peak) - PEAK_MARGIN_DB
+    return max(float(math.floor(min(USUAL_DBFS - voice_dbfs, headroom_db, MOST_GAIN_DB))), 0.0)
 
 
 def _within(value: float, low: float, high: float) -> float:

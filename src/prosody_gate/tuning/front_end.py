@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import FRAME_SAMPLES, AudioFile
+from ..audio import FRAME_SAMPLES, AudioFile, amplified
 from ..bench import Call, Clip, SceneMaker
 from ..bench.scene import LEAD_IN
 from ..errors import AudioError
@@ -75,8 +75,10 @@ class FrontEnd:
         return RememberedStream(self, frames, self._probabilities(frames), agent, call.transcripts)
 
     def _probabilities(self, frames: npt.NDArray[np.float32]) -> list[float]:
+        profile = self.settings.profile
+        gain_db = 0.0 if profile is None else profile.vad_gain_db
         self._detector.reset()
-        return [self._detector.frame_probability(frame) for frame in frames]
+        return [self._detector.frame_probability(amplified(frame, gain_db)) for frame in frames]
 
 
 def _moved(transcript: Transcript, by: float) -> Transcript:

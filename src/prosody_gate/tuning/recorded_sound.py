@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import SAMPLE_RATE, AudioFile, Resampler, clipped_fraction
+from ..audio import SAMPLE_RATE, AudioFile, Resampler, amplified, clipped_fraction
 from ..errors import AudioError
 
 Samples = npt.NDArray[np.float32]
@@ -63,6 +63,10 @@ class RecordedSound:
         resampler = Resampler(sample_rate)
         at_rate = np.concatenate((resampler.push(samples), resampler.flush()))
         return cls(name, sample_rate, at_rate, clipped_fraction(samples))
+
+    def louder(self, gain_db: float) -> RecordedSound:
+        """The same sound amplified, in dB."""
+        return replace(self, samples=amplified(self.samples, gain_db))
 
     @property
     def duration(self) -> float:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..audio import FRAME_SAMPLES
+from ..audio import FRAME_SAMPLES, amplified
 from ..bench import Heard
 from ..bench.labels import INTERRUPTION
 from ..gate import Gate, GateEventKind
@@ -51,7 +49,7 @@ def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsa
     count = len(samples) // FRAME_SAMPLES
     frames = samples[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
     detector, options = SileroDetector(), profile.options()
-    probabilities = [detector.frame_probability(np.ascontiguousarray(frame)) for frame in frames]
+    probabilities = [detector.frame_probability(amplified(frame, profile.vad_gain_db)) for frame in frames]
     heard = Heard.of(probabilities, (ALWAYS,), (), options)
     gate = Gate(options, lexicon=lexicon, listener=PocketSphinxListener(), analyzer=profile.analyzer())
     confirmed = {event.onset for event in heard.drive(gate, frames) if event.kind is GateEventKind.CONFIRM}
