@@ -1,19 +1,21 @@
 """A voice agent that talks through "mm-hm" and stops for "wait".
 
-    export DEEPGRAM_API_KEY=... LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...
+    export DEEPGRAM_API_KEY=... OPENAI_API_KEY=...
     python examples/voice_agent.py console     # in the terminal, with this machine's microphone
+
+    export LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...
     python examples/voice_agent.py dev         # in a room, reloads on changes
 
-Needs `pip install 'prosody-gate[deepgram]'`. Speech-to-text and speech are Deepgram's, the model comes through
-LiveKit's own gateway; any other plugin of LiveKit's goes in their place, the gate does not mind.
+Needs `pip install 'prosody-gate[agent]'`. Speech-to-text and speech are Deepgram's, the model is OpenAI's; any other
+plugin of LiveKit's goes in their place, the gate does not mind.
 """
 
 from __future__ import annotations
 
 import logging
 
-from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, cli, inference
-from livekit.plugins import deepgram
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, cli
+from livekit.plugins import deepgram, openai
 
 from prosody_gate import GateEvent
 from prosody_gate.livekit import ProsodyGate
@@ -41,7 +43,7 @@ async def entrypoint(context: JobContext) -> None:
     session: AgentSession[None] = AgentSession(
         vad=gate.vad(context.proc.userdata["vad"]),
         stt=gate.stt(deepgram.STT(model="nova-3")),
-        llm=inference.LLM("openai/gpt-4.1-mini"),
+        llm=openai.LLM(model="gpt-4.1-mini"),
         tts=deepgram.TTS(),
         turn_handling=gate.turn_handling(),
     )
