@@ -40,7 +40,7 @@ from prosody_gate.lexicon import Lexicon
 HERE = Path(__file__).resolve().parent
 VARIATIONS = 3
 ESPEAK_PHRASES = 5600
-COUGH_LIKE, PHASED_COUGHS, THUMPS = 2400, 5000, 600
+COUGH_LIKE, PHASED_COUGHS, THUMPS = 2400, 6000, 600
 NETWORKS = 3
 """Trained from other random numbers and averaged."""
 NOISE_SETS = ("room_noise", "background")

@@ -69,16 +69,16 @@ def test_what_cannot_be_used_is_refused_in_one_line(arguments, error, says):
 
 
 def test_the_listener_comes_with_english_and_can_be_left_out_or_replaced():
-    assert isinstance(ProsodyGate().gate._listener, ThreadedListener)
-    assert ProsodyGate(languages=["de"]).gate._listener is None
-    assert ProsodyGate(listener=False).gate._listener is None
+    assert isinstance(ProsodyGate().gate.listener, ThreadedListener)
+    assert ProsodyGate(languages=["de"]).gate.listener is None
+    assert ProsodyGate(listener=False).gate.listener is None
     made = []
 
     class Own:
         def __init__(self):
             made.append(self)
 
-    assert ProsodyGate(languages=["de"], listener=Own).gate._listener._listener is made[0]
+    assert ProsodyGate(languages=["de"], listener=Own).gate.listener._listener is made[0]
 
 
 def test_a_lexicon_of_the_users_own_is_used():
@@ -280,7 +280,7 @@ def test_prewarm_gives_a_loaded_vad_and_a_listener_for_the_next_gate():
 
     (spare,) = _spare_listeners
     gate = ProsodyGate()
-    assert gate.gate._listener._listener is spare
+    assert gate.gate.listener._listener is spare
     assert _spare_listeners == []
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prosody_gate.bench import Item, WordOverlap
+from prosody_gate.bench.gate_factory import fresh_listener
 from prosody_gate.evidence import EvidenceWeights, default_sources
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.listener import PocketSphinxListener
 
 from .overlap_corpus import fold_of
 
@@ -32,5 +32,5 @@ class LeftOutGates:
         if self.sources is not None:
             sources = tuple(source for source in sources if source.name in self.sources)
         listens = not isinstance(item, WordOverlap) and (self.sources is None or "listener" in self.sources)
-        listener = PocketSphinxListener() if listens else None
+        listener = fresh_listener() if listens else None
         return Gate(options, lexicon=self.lexicon, listener=listener, sources=sources)

@@ -108,15 +108,13 @@ class SceneMaker:
         if clip.kind.startswith("espeak") and rng.random() < 0.6:
             samples = self._in_a_room(samples)
         loud = samples[np.abs(samples) > 0.05 * np.abs(samples).max()]
-        # The loudest are clipped below, as by a microphone that is turned up too far.
-        level_db = rng.uniform(-40.0, -14.0) if rng.random() < 0.8 else rng.uniform(-14.0, -3.0)
-        samples = samples / (rms(loud) + 1e-9) * 10.0 ** (level_db / 20.0)
+        samples = samples / (rms(loud) + 1e-9) * 10.0 ** (rng.uniform(-40.0, -14.0) / 20.0)
         level = rms(samples[np.abs(samples) > 0.05 * np.abs(samples).max()])
         ratio_db = rng.uniform(5.0, 20.0) if rng.random() < 0.5 else rng.uniform(20.0, 50.0)
         audio = self._noise(self._length(samples)) * np.float32(level * 10.0 ** (-ratio_db / 20.0))
         self._lay(audio, samples)
         audio = np.clip(audio, -1.0, 1.0).astype(np.float32)
-        if rng.random() < 0.3:
+        if rng.random() < 0.25:
             audio = scipy.signal.sosfilt(self._telephone, audio).astype(np.float32)
         elif rng.random() < 0.3:
             audio = scipy.signal.lfilter([1.0, -rng.uniform(0.0, 0.7)], [1.0], audio).astype(np.float32)

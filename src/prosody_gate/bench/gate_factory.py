@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..gate import Gate, GateOptions
 from ..lexicon import Lexicon
 from ..profile import Profile
 from .manifest import Item
 from .word_overlap import WordOverlap
+
+if TYPE_CHECKING:
+    from ..listener import Listener, PocketSphinxListener
+
+
+_of_thread = threading.local()
+
+
+def fresh_listener() -> Listener:
+    """The thread's own listener, as if it had heard nothing; the gate that had it before must be done with it.
+
+    Raises:
+        ModelError: A model that it needs is missing or damaged.
+    """
+    listener: PocketSphinxListener | None = getattr(_of_thread, "listener", None)
+    if listener is None:
+        from ..listener import PocketSphinxListener  # its model takes a while to load
+
+        listener = _of_thread.listener = PocketSphinxListener()
+    listener.reset()
+    return listener
 
 
 class GateFactory(Protocol):
@@ -40,16 +62,14 @@ class ShippedGates:
     """Where noise floor and speaker norms start from."""
 
     def __call__(self, item: Item, options: GateOptions) -> Gate:
-        """A gate with the shipped evidence.
+        """A gate with the shipped evidence; the listener is the one of the thread's gate before, and fresh again.
 
         Raises:
             ModelError: A model that it needs is missing or damaged.
         """
         listener = None
         if self.listener and not isinstance(item, WordOverlap):
-            from ..listener import PocketSphinxListener  # its model takes a while to load
-
-            listener = PocketSphinxListener()
+            listener = fresh_listener()
         return Gate(
             options,
             lexicon=self.lexicon,

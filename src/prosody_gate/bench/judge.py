@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..audio import FRAME_SAMPLES, AudioFile, amplified
 from ..errors import AudioError
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions, Transcript
+from ..listener.remembered_listener import HeardSteps, RememberedListener, SharedDecoder
 from ..replay import Span, read_frames, spans_of_channel
 from ..replay.replay import ALWAYS
 from ..replay.replay_words import replay_words
@@ -80,7 +81,14 @@ class Judge:
         frames = scene[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
         transcripts = [_moved(transcript, LEAD_IN - clip.start) for transcript in clip.transcripts]
         heard = Heard.of(self._probabilities(frames), (ALWAYS,), transcripts, self._settings.options)
-        judged = self._all(clip, heard, lambda gate: heard.drive(gate, frames))
+        remember = _Remembered(frames).attach_to if self._settings.sweep else None
+
+        def run(gate: Gate) -> list[GateEvent]:
+            if remember is not None:
+                remember(gate)
+            return heard.drive(gate, frames)
+
+        judged = self._all(clip, heard, run)
         return ItemOutcome(clip.line, (_outcome(clip, heard.overlaps, judged),))
 
     def _overlap(self, item: WordOverlap) -> ItemOutcome:
@@ -180,6 +188,29 @@ class Judge:
             self._detector = create_detector(self._settings.vad)
         self._detector.reset()
         return self._detector
+
+
+class _Remembered:
+    """Lets all gates of a sweep over one clip share what one listener hears: no option changes what was said."""
+
+    def __init__(self, frames: npt.NDArray[np.float32]) -> None:
+        self._frames = frames
+        self._root = HeardSteps()
+        self._decoder: SharedDecoder | None = None
+
+    def attach_to(self, gate: Gate) -> None:
+        """Put the memory between a fresh gate and its listener."""
+        listener = gate.listener
+        if listener is None:
+            return
+        if self._decoder is None:
+            self._decoder = SharedDecoder(lambda: listener)
+        self._decoder.lose_place()  # a factory may hand out one listener again and again
+        gate.listener = RememberedListener(self._root, self._decoder, self._frame_at)
+
+    def _frame_at(self, number: int) -> npt.NDArray[np.float32]:
+        """A frame by its number; silence follows the last one, as in a replay."""
+        return self._frames[number] if number < len(self._frames) else np.zeros(FRAME_SAMPLES, np.float32)
 
 
 class _Recorder:

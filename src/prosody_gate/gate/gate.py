@@ -98,7 +98,8 @@ class Gate:
     ) -> None:
         self._options = options or GateOptions()
         self.lexicon = lexicon if lexicon is not None else Lexicon.load()
-        self._listener = listener
+        self.listener = listener
+        """The on-device recogniser, None for none; to be replaced before the first frame only."""
         self._sources = tuple(default_sources(self.lexicon) if sources is None else sources)
         names = ["prior", *(source.name for source in self._sources)]
         if len(set(names)) < len(names):
@@ -306,8 +307,8 @@ class Gate:
             frames = self.analyzer.look_back(LEAD_FRAMES + since_onset)
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
-            if self._listener is not None:
-                self._listener.start(self.analyzer.recent_audio(len(frames)), onset=onset)
+            if self.listener is not None:
+                self.listener.start(self.analyzer.recent_audio(len(frames)), onset=onset)
                 overlap.is_listened_to = True
         self._weigh(overlap)
         hold = self._event(overlap, GateEventKind.HOLD, "speech")
@@ -322,10 +323,10 @@ class Gate:
         if frame is not None:
             if len(observation.frames) < MAX_FRAMES:
                 observation.frames.append(self.analyzer.measure())
-            if self._listener is not None and overlap.is_listened_to:
-                self._heard(overlap, self._listener.push(frame, time=self._now))
+            if self.listener is not None and overlap.is_listened_to:
+                self._heard(overlap, self.listener.push(frame, time=self._now))
                 if ended:
-                    self._heard(overlap, self._listener.finish(time=self._now))
+                    self._heard(overlap, self.listener.finish(time=self._now))
         if ended:
             self._held = None
             self._pending.append(overlap)
@@ -539,8 +540,8 @@ class Gate:
             self._pending.remove(overlap)
         if overlap is self._held:
             self._held = None
-            if self._listener is not None and overlap.is_listened_to:
-                self._listener.finish(time=self._now)
+            if self.listener is not None and overlap.is_listened_to:
+                self.listener.finish(time=self._now)
         return event
 
     def _event(self, overlap: Overlap, kind: GateEventKind, reason: str) -> GateEvent:

@@ -11,10 +11,10 @@ from ..bench.scene import LEAD_IN
 from ..errors import AudioError
 from ..evidence import EvidenceSource, EvidenceWeights, VoiceEvidence, default_sources
 from ..gate import Transcript
+from ..listener.remembered_listener import SharedDecoder
 from ..replay import Span, read_frames, spans_of_channel
 from ..replay.replay import ALWAYS
 from ..vad import SpeechDetector, create_detector
-from .remembered_listener import SharedDecoder
 from .remembered_stream import RememberedStream
 from .remembered_voice import RememberedVoice
 from .tune_settings import TuneSettings

@@ -12,12 +12,11 @@ from ..audio import FRAME_SAMPLES
 from ..bench import Heard
 from ..bench.heard import begins_within, speech_stretches
 from ..gate import Gate, GateEvent, GateOptions, Transcript
+from ..listener.remembered_listener import HeardSteps, RememberedListener
 from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
 from ..replay import Span
 from ..vad import SpeechSegmenter
 from .remembered_analyzer import MeasuredFrames, RememberedAnalyzer
-from .remembered_listener import Heard as HeardSoFar
-from .remembered_listener import RememberedListener
 from .remembered_voice import VoiceRuns
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class RememberedStream:
         self.heard = Heard(probabilities, agent, ordered, ())
         self._analyzer = _analyzer_of(front_end)
         self._voice = VoiceRuns()
-        self._listened = HeardSoFar()
+        self._listened = HeardSteps()
         self._silence = np.zeros(FRAME_SAMPLES, np.float32)
 
     def play(self, options: GateOptions) -> list[GateEvent]:

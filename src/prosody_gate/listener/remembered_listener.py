@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES
-from ..listener import Hypothesis, Listener
+from .hypothesis import Hypothesis
+from .listener import Listener
 
 FrameAt = Callable[[int], npt.NDArray[np.float32]]
 """Gives a frame of the stream by its number from 0."""
@@ -26,21 +27,21 @@ class Step(NamedTuple):
     """Frames heard before the first push, of a start."""
 
 
-class Heard:
+class HeardSteps:
     """What the listener has said after a row of steps: a node in the tree of all rows that were ever taken."""
 
     __slots__ = ("following", "parent", "said", "step")
 
-    def __init__(self, parent: Heard | None = None, step: Step | None = None) -> None:
+    def __init__(self, parent: HeardSteps | None = None, step: Step | None = None) -> None:
         self.parent = parent
         self.step = step
         self.said: Hypothesis | None = None
-        self.following: dict[Step, Heard] = {}
+        self.following: dict[Step, HeardSteps] = {}
 
     def steps(self) -> list[Step]:
         """All steps from a fresh listener to here."""
         steps: list[Step] = []
-        node: Heard | None = self
+        node: HeardSteps | None = self
         while node is not None and node.step is not None:
             steps.append(node.step)
             node = node.parent
@@ -56,12 +57,12 @@ class SharedDecoder:
 
     def __init__(self, make: Callable[[], Listener]) -> None:
         self._listener = make()
-        self._at: Heard | None = None
+        self._at: HeardSteps | None = None
         self._fresh = True
         self.decoded_frames = 0
         """Frames decoded so far, those decoded again included."""
 
-    def take(self, node: Heard, step: Step, frame_at: FrameAt) -> Hypothesis | None:
+    def take(self, node: HeardSteps, step: Step, frame_at: FrameAt) -> Hypothesis | None:
         """Take one more step after those of a node, on the stream that `frame_at` gives."""
         starts = node.step if node.step is not None and node.step.kind == "start" else None
         # A start waits for the next step: only that tells which frames lie before the first push.
@@ -73,11 +74,15 @@ class SharedDecoder:
             self._apply(starts, step, frame_at)
         return self._apply(step, None, frame_at)
 
-    def stands_at(self, node: Heard) -> None:
+    def stands_at(self, node: HeardSteps) -> None:
         """Note which node the last step led to."""
         self._at = node
 
-    def _go_to(self, node: Heard, frame_at: FrameAt) -> None:
+    def lose_place(self) -> None:
+        """Note that somebody else has used the listener since."""
+        self._at, self._fresh = None, False
+
+    def _go_to(self, node: HeardSteps, frame_at: FrameAt) -> None:
         if not self._fresh:
             self._listener.reset()
         self._fresh = False
@@ -108,7 +113,7 @@ class RememberedListener:
         frame_at: Gives the frames of the stream.
     """
 
-    def __init__(self, root: Heard, decoder: SharedDecoder, frame_at: FrameAt) -> None:
+    def __init__(self, root: HeardSteps, decoder: SharedDecoder, frame_at: FrameAt) -> None:
         self._node = self._root = root
         self._decoder = decoder
         self._frame_at = frame_at
@@ -117,7 +122,7 @@ class RememberedListener:
         """Begin an overlap."""
         step = Step("start", onset, len(pre_roll) // FRAME_SAMPLES)
         # Nothing is decoded before the first push.
-        self._node = self._node.following.setdefault(step, Heard(self._node, step))
+        self._node = self._node.following.setdefault(step, HeardSteps(self._node, step))
 
     def push(self, frame: npt.NDArray[np.float32], *, time: float) -> Hypothesis | None:
         """Hear one frame."""
@@ -137,7 +142,7 @@ class RememberedListener:
         node = self._node.following.get(step)
         if node is None:
             said = self._decoder.take(self._node, step, self._frame_at)
-            node = self._node.following[step] = Heard(self._node, step)
+            node = self._node.following[step] = HeardSteps(self._node, step)
             node.said = said
             self._decoder.stands_at(node)
         self._node = node
