@@ -116,6 +116,28 @@ def test_the_report_is_the_same_in_any_order_and_with_any_number_of_processes(tm
     assert other.systems == alone.systems
 
 
+def test_a_sweep_decides_what_single_runs_with_a_listener_decide(tmp_path: Path) -> None:
+    call = json.loads(DEMO_EVENTS.read_text(encoding="utf-8"))
+    samples, rate = soundfile.read(DEMO_EVENTS.with_name("demo.flac"), dtype="float32")
+    lines = []
+    for number, event in enumerate(call["events"]):
+        # Twice with a pause: the listener carries its norms from one overlap to the next.
+        said = samples[round(event["start"] * rate) : round((event["end"] + 0.6) * rate), 1]
+        soundfile.write(tmp_path / f"{number}.wav", np.concatenate((said, said)), rate)
+        lines.append({"audio": f"{number}.wav", "label": event["label"], "set": event["set"]})
+    manifest = read_manifest(write_lines(tmp_path / "m.jsonl", lines))
+    gates = ShippedGates(lexicon=LEXICON)
+    levels = (0.0, 0.3, 0.7, 1.0)
+    swept = run_bench(manifest, BenchSettings(sweep=levels), gates=gates)
+    decided = set()
+    for level in levels:
+        alone = run_bench(manifest, BenchSettings(options=GateOptions(sensitivity=level)), gates=gates)
+        for one, other in zip(swept.outcomes, alone.outcomes, strict=True):
+            assert one.sweep[level] == other.verdicts["gate"]
+        decided.add(tuple(outcome.verdicts["gate"].confirmed for outcome in alone.outcomes))
+    assert len(decided) > 1
+
+
 def test_a_gate_factory_is_asked_for_each_item_so_that_folds_can_have_their_own(tmp_path: Path) -> None:
     asked: list[tuple[str, float]] = []
 
