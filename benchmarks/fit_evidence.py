@@ -2,10 +2,10 @@
 
     python benchmarks/fit_evidence.py --data ../shared/data
 
-Needs the extra `fit` (torch, scikit-learn) and espeak-ng for the synthetic voices. About three quarters of an hour on
-two cores; scenes are kept in benchmarks/cache. Word and time weights come from the labelled overlaps of the AMI
-meetings, the voice networks and the weights of the listener from the recorded clips. The set `cough` is for evaluation
-only and never trained on. Prints at the end what each source adds on the folds that were left out.
+Needs the extra `fit` (torch, scikit-learn) and espeak-ng for the synthetic voices. About half an hour on two cores; the
+weights without each fold are kept in benchmarks/cache. Word and time weights come from the labelled overlaps of the
+AMI meetings, the voice networks and the weights of the listener from the recorded clips. The set `cough` is for
+evaluation only and never trained on. Prints at the end what each source adds on the folds that were left out.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ from fitting.synthetic_sounds import cough, phased_cough, spoken_phrases, thump
 from fitting.voice_network import Network, averaged, train_voice_network
 from fitting.voice_scenes import Clip, Scene, SceneMaker
 from fitting.words_and_time import fit_words_and_time
+from prosody_gate.audio import FRAME_DURATION
 from prosody_gate.evidence import EvidenceWeights
 from prosody_gate.evidence.weights import DATA_FOLDER
+from prosody_gate.gate import GateOptions
 from prosody_gate.lexicon import Lexicon
 
 HERE = Path(__file__).resolve().parent
@@ -43,6 +45,7 @@ ESPEAK_PHRASES = 5600
 COUGH_LIKE, PHASED_COUGHS, THUMPS = 2400, 6000, 600
 NETWORKS = 3
 """Trained from other random numbers and averaged."""
+ONE_WORD_SETS = ("command_word", "content_word", "called_name")
 NOISE_SETS = ("room_noise", "background")
 EVALUATION_ONLY = "cough"
 LISTENER_SET_WEIGHT = {"read_affirmative": 1.0, "command_word": 1.0, "content_word": 1.5, "called_name": 1.5}
@@ -136,27 +139,21 @@ def main() -> None:
     arguments = parser.parse_args()
     data: Path = arguments.data
     parallel = joblib.Parallel(n_jobs=arguments.jobs)
-    memory = joblib.Memory(HERE / "cache", verbose=0)
 
-    print("scenes")
+    print("scenes", flush=True)
     parts = 4
-    made = parallel(joblib.delayed(memory.cache(make_scenes))(data, part, parts) for part in range(parts))
+    made = parallel(joblib.delayed(make_scenes)(data, part, parts) for part in range(parts))
     scenes = list(chain.from_iterable(made))
-    print(f"  {len(scenes)} scenes; words and time, voice networks")
+    print(f"  {len(scenes)} scenes; words and time, voice networks", flush=True)
     overlaps, lexicon = read_overlaps(data / "overlaps" / "ami.jsonl.gz"), Lexicon.load()
-    commands = [
-        (len(scene.features) - scene.lead) * 0.032 - 0.3
-        for scene in scenes
-        if scene.kind in ("command_word", "content_word", "called_name")
-    ][:: VARIATIONS + 1]
     # The last of each list is fitted on everything and shipped; the others leave a fold of speakers or meetings out.
     folds = [*range(FOLDS), None]
     fitted = parallel(
         [
-            joblib.delayed(memory.cache(fit_words_and_time))(
+            joblib.delayed(fit_words_and_time)(
                 [overlap for overlap in overlaps if not left_out(overlap.conversation, fold)],
                 lexicon,
-                commands,
+                command_durations([scene for scene in scenes if not left_out(scene.group, fold)]),
             )
             for fold in folds
         ]
@@ -170,34 +167,47 @@ def main() -> None:
     )
     tables = fitted[: len(folds)]
     networks = [averaged(fitted[start : start + NETWORKS]) for start in range(len(folds), len(fitted), NETWORKS)]
-    print("listener")
+    print("listener", flush=True)
     states: list[list[ListenerState]] = parallel(
-        joblib.delayed(hear_clips)(data, fold, networks[fold], tables[-1].time) for fold in range(FOLDS)
+        joblib.delayed(hear_clips)(data, fold, networks[fold], tables[fold].time) for fold in range(FOLDS)
     )
+    made_weights = []
     for fold, table, network in zip(folds, tables, networks, strict=True):
         others = list(chain.from_iterable(part for index, part in enumerate(states) if index != fold))
         listener, voice_scale = fit_listener(others)
         for name in ("output_weight", "output_bias"):
             network[name] = network[name] * np.float32(voice_scale)
-        weights = EvidenceWeights(
-            provenance={
-                **PROVENANCE,
-                "date": arguments.date,
-                "overlaps": len(overlaps),
-                "scenes": len(scenes),
-                "voice_scale": round(voice_scale, 3),
-                "left_out_fold": fold,
-            },
-            words=table.words,
-            time=at_natural_odds(table.time, overlaps),
-            listener=listener,
-            network=network,
+        made_weights.append(
+            EvidenceWeights(
+                provenance={
+                    **PROVENANCE,
+                    "date": arguments.date,
+                    "overlaps": len(overlaps),
+                    "scenes": len(scenes),
+                    "voice_scale": round(voice_scale, 3),
+                    "left_out_fold": fold,
+                },
+                words=table.words,
+                time=at_natural_odds(table.time, overlaps),
+                listener=listener,
+                network=network,
+            )
         )
+    for fold, weights in zip(folds, made_weights, strict=True):
         weights.save(arguments.output if fold is None else HERE / "cache" / f"fold{fold}")
     print(f"written to {arguments.output.name}/; voice scale {voice_scale:.2f}")
     print(json.dumps(listener, indent=1))
     print("\nwhat each source adds, on speakers and meetings left out:\n")
     print_ablation(data, HERE / "cache", jobs=arguments.jobs)
+
+
+def command_durations(scenes: Sequence[Scene]) -> list[float]:
+    """Seconds of speech in the scenes of one word, as the VAD found them: without the silence that ended them."""
+    return [
+        (len(scene.features) - scene.lead) * FRAME_DURATION - GateOptions().min_silence_duration
+        for scene in scenes
+        if scene.kind in ONE_WORD_SETS
+    ]
 
 
 def at_natural_odds(time_weights: dict[str, float], overlaps: Sequence[LabelledOverlap]) -> dict[str, float]:

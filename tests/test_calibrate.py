@@ -135,11 +135,11 @@ def test_the_vad_is_to_hear_a_quiet_voice_at_its_usual_level_and_a_loud_one_as_i
     from prosody_gate.audio import amplified
 
     loud, quiet = sound(demo), sound(amplified(demo, -25.0))
-    assert calibrate(loud).vad_gain_db == 0.0
-    assert "vad_gain_db" not in calibrate(loud).profile(name="a", source="b").to_dict()["microphone"]
+    assert calibrate(loud).input_gain_db == 0.0
+    assert "input_gain_db" not in calibrate(loud).profile(name="a", source="b").to_dict()["microphone"]
     found = calibrate(quiet)
-    assert found.voice_dbfs + found.vad_gain_db == pytest.approx(-26.0, abs=1.0)
-    assert found.profile(name="a", source="b").vad_gain_db == found.vad_gain_db
+    assert found.voice_dbfs + found.input_gain_db == pytest.approx(-26.0, abs=1.0)
+    assert found.profile(name="a", source="b").input_gain_db == found.input_gain_db
     # The thresholds suit what the VAD will hear, not what it hears now.
     assert dict(found.vad.options) == dict(calibrate(loud).vad.options)
 
@@ -160,7 +160,7 @@ def test_a_profile_brings_back_what_a_quiet_microphone_loses(demo: Samples, tmp_
         soundfile.write(tmp_path / f"{name}.wav", samples, RATE, subtype="FLOAT")
     loud = replay(tmp_path / "loud.wav", Gate())
     as_it_is = replay(tmp_path / "quiet.wav", Gate())
-    louder = replay(tmp_path / "quiet.wav", Gate(analyzer=profile.analyzer()), vad_gain_db=profile.vad_gain_db)
+    louder = replay(tmp_path / "quiet.wav", Gate(analyzer=profile.analyzer()), input_gain_db=profile.input_gain_db)
     assert len(as_it_is.decisions) < len(louder.decisions) == len(loud.decisions)
 
 

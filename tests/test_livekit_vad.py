@@ -743,7 +743,7 @@ def test_whatever_happens_starts_and_ends_alternate_and_nothing_shows_before_a_s
 
 
 def test_a_profile_can_let_the_vad_hear_the_user_louder_and_the_session_gets_what_was_recorded():
-    profile = Profile(microphone=Microphone(name="quiet", vad_gain_db=20.0))
+    profile = Profile(microphone=Microphone(name="quiet", input_gain_db=20.0))
 
     async def go(**options):
         async with Call(0.3, **options) as call:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from prosody_gate.evidence.word_features import WordFeatures
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.replay.replay_words import TimedWord, replay_words
+
+AMI_MEETING = re.compile(r"([A-Z]{2}\d{4})[a-d]")
+"""A meeting's name: its series, and which of the series it is."""
 
 FRAMES_PER_STATE = 3
 """Between two words every third frame is kept: neighbours are almost the same."""
@@ -54,8 +58,12 @@ def read_overlaps(path: Path) -> list[LabelledOverlap]:
 
 
 def fold_of(group: str, folds: int) -> int:
-    """A group's fold for cross-validation; the same on every machine."""
-    return int(hashlib.sha256(group.encode()).hexdigest(), 16) % folds
+    """The fold of a speaker or meeting for cross-validation; the same on every machine.
+
+    The AMI meetings a to d of one series have the same four people, so they share a fold.
+    """
+    series = AMI_MEETING.fullmatch(group)
+    return int(hashlib.sha256((series[1] if series else group).encode()).hexdigest(), 16) % folds
 
 
 class StateRecorder:

@@ -55,7 +55,6 @@ def fit_words_and_time(
     command_durations: Sequence[float],
     *,
     lags: Sequence[float] = (0.1, 0.3, 0.5),
-    with_words: bool = True,
 ) -> FittedTable:
     """Logistic regression on the states of all overlaps, balanced between the labels.
 
@@ -64,7 +63,6 @@ def fit_words_and_time(
         lexicon: Canonical spellings and ignore phrases.
         command_durations: Speech durations of one-word commands, in seconds.
         lags: Lags of the interim transcripts, in seconds, to train on together.
-        with_words: False leaves the words out (for the ablation).
     """
     # A hard word would end the hold before its state is seen.
     plain = lexicon.replace(interrupt=[])
@@ -85,7 +83,7 @@ def fit_words_and_time(
 
     for overlap in overlaps:
         take(overlap, None, balance * (1.0 - SHORT_COMMANDS) if overlap.interruption else 1.0)
-        for lag in lags if with_words else ():
+        for lag in lags:
             take(overlap, lag, 1.0)
     share = balance * SHORT_COMMANDS * interruptions / max(len(command_durations), 1)
     for duration in command_durations:

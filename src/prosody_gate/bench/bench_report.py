@@ -21,14 +21,17 @@ FORMAT: Final = 1
 DEFINITIONS: Final = {
     "onset": "start of the VAD's first speech frame within the event: the same for every system, and the zero of "
     "every latency",
-    "caught": f"an interruption in which any overlap is confirmed within {IN_TIME:g} s of the onset; one in which the "
-    "VAD finds no speech is missed",
+    "caught": f"an interruption in which any overlap is confirmed within {IN_TIME:g} s of the onset, or in which the "
+    "agent ends by itself before that and nothing was cancelled; one in which the VAD finds no speech is missed",
     "false interruption": "a backchannel, nonspeech or noise event in which any overlap is confirmed, at any time",
-    "precision": "interruptions caught, of them and the false interruptions; depends on how common each label is",
+    "precision": "interruptions confirmed in time, of them and the false interruptions; depends on how common each "
+    "label is",
     "decided by": "share of events confirmed or cancelled by then; recall: interruptions confirmed by then, of all "
     "interruptions; precision: interruptions among the events confirmed by then",
-    "runs on": f"seconds of agent speech after an interruption's onset: the latency, {IN_TIME:g} s for a missed one",
-    "intervals": "95 %: Wilson for shares, percentile bootstrap over events for latencies, Byar for rates",
+    "runs on": f"seconds of agent speech after an interruption's onset: the latency; for a missed one {IN_TIME:g} s, "
+    "or less where the agent ended before",
+    "intervals": "95 %: Wilson for shares, percentile bootstrap over events for latencies, Byar for rates; events are "
+    "taken as independent, so with few speakers the truth is wider",
     "unlabelled": "confirmed overlaps that no labelled event lies within 0.3 s of; they count in the rate an hour",
 }
 """What the figures mean, in the report itself."""
@@ -75,6 +78,8 @@ class BenchReport:
     """Events labelled ambiguous: not scored."""
     agent_speech: float | None
     """Seconds for which the agent spoke, in calls; None elsewhere."""
+    outside: int = 0
+    """Labelled events while the agent was silent: not scored."""
     sweep: tuple[SweepPoint, ...] = ()
     """The gate by sensitivity, in ascending order."""
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -122,6 +127,7 @@ class BenchReport:
             skipped=tuple(sorted((*manifest.skipped, *skipped), key=lambda line: line.line)),
             ambiguous=manifest.ambiguous,
             agent_speech=speech if calls else None,
+            outside=sum(item.outside for item in items),
             sweep=tuple(
                 SweepPoint(value, SystemScore.of(GATE, [(one, one.sweep[value]) for one in outcomes]))
                 for value in sorted(set(settings.sweep))
@@ -159,6 +165,7 @@ class BenchReport:
                 "by_label": dict(self.counts),
                 "no_speech": self.no_speech,
                 "ambiguous": self.ambiguous,
+                "agent_silent": self.outside,
                 "skipped_lines": len(self.skipped),
             },
             "agent_speech": None if self.agent_speech is None else round(self.agent_speech, 3),

@@ -20,8 +20,8 @@ class BenchSettings:
     """Options of the gate; their VAD thresholds find the overlaps for every system."""
     vad: DetectorName = "silero"
     """What tells speech."""
-    vad_gain_db: float = 0.0
-    """How much louder than recorded the VAD hears the user, in dB."""
+    input_gain_db: float = 0.0
+    """How much louder than recorded every system hears the user, in dB."""
     scene: SceneOptions = field(default_factory=SceneOptions)
     """How clips are made harder."""
     interim_lag: float | None = 0.3
@@ -43,7 +43,7 @@ class BenchSettings:
             settings["interim_lag"] = self.interim_lag
         else:
             settings["vad"] = self.vad
-            settings["vad_gain_db"] = self.vad_gain_db
+            settings["input_gain_db"] = self.input_gain_db
         if kind == "clips":
             settings["scene"] = self.scene.to_dict()
         return settings

@@ -41,6 +41,8 @@ def heading(report: BenchReport) -> str:
         parts.append(f"the VAD found no speech in {report.no_speech}")
     if report.ambiguous:
         parts.append(f"{report.ambiguous} ambiguous, not scored")
+    if report.outside:
+        parts.append(f"{report.outside} while the agent was silent, not scored")
     if report.skipped:
         parts.append(f"{len(report.skipped)} skipped")
     return "; ".join(parts)

@@ -43,5 +43,5 @@ class Call:
     """When the agent speaks, where it has no channel of its own."""
     events: tuple[LabelledEvent, ...]
     """In order of their start."""
-    transcripts: tuple[Transcript, ...] = ()
-    """Recorded speech-to-text, in seconds of the recording."""
+    transcripts: tuple[Transcript, ...] | None = None
+    """Recorded speech-to-text, in seconds of the recording; None where none was recorded."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..gate import Transcript
+from .heard import described
 
 
 @dataclass(frozen=True)
@@ -28,5 +30,22 @@ class Clip:
     """Where in the recording the clip begins, in seconds."""
     end: float | None = None
     """Where it ends, in seconds; None for the recording's end."""
-    transcripts: tuple[Transcript, ...] = ()
-    """Recorded speech-to-text, in seconds of the recording."""
+    transcripts: tuple[Transcript, ...] | None = None
+    """Recorded speech-to-text, in seconds of the recording; None where none was recorded."""
+
+    def transcripts_at(self, place: float) -> tuple[Transcript, ...] | None:
+        """The transcripts of the clip's own speech, in seconds of a stream in which the clip begins at `place`."""
+        if self.transcripts is None:
+            return None
+        end = math.inf if self.end is None else self.end
+        by = place - self.start
+        return tuple(
+            replace(
+                transcript,
+                at=transcript.at + by,
+                start=None if transcript.start is None else transcript.start + by,
+                end=None if transcript.end is None else transcript.end + by,
+            )
+            for transcript in self.transcripts
+            if self.start < described(transcript) < end
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from ..gate import Gate, GateEvent, GateOptions, Transcript
 from ..replay import Span
 from ..replay.drive import drive
 from ..vad import SpeechChange, SpeechSegmenter
+
+TEXT_LAG: Final = 0.3
+"""Seconds that a transcript without times of its own is taken to lie behind its speech."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +30,28 @@ class Heard:
     """When the agent speaks, in seconds."""
     transcripts: tuple[Transcript, ...]
     """In the order they arrive."""
-    overlaps: tuple[Span, ...]
-    """User speech that begins while the agent speaks, as the gate's own VAD options find it."""
+    stretches: tuple[Span, ...] = ()
+    """User speech, as the gate's own VAD options find it."""
+    transcribed: bool = False
+    """Whether speech-to-text ran, be it that it said nothing."""
 
     @classmethod
     def of(
         cls,
         probabilities: Sequence[float],
         agent: tuple[Span, ...],
-        transcripts: Sequence[Transcript],
+        transcripts: Sequence[Transcript] | None,
         options: GateOptions,
     ) -> Heard:
-        """Find the overlaps.
+        """Find the user's speech.
 
         Args:
             probabilities: One a frame.
             agent: When the agent speaks.
-            transcripts: In any order.
+            transcripts: In any order; None where no speech-to-text ran.
             options: Whose thresholds tell speech from silence.
         """
-        ordered = tuple(sorted(transcripts, key=lambda transcript: transcript.at))
+        ordered = tuple(sorted(transcripts or (), key=lambda transcript: transcript.at))
         stretches = speech_stretches(
             probabilities,
             SpeechSegmenter(
@@ -55,8 +61,12 @@ class Heard:
                 min_silence_duration=options.min_silence_duration,
             ),
         )
-        overlaps = tuple(stretch for stretch in stretches if begins_within(stretch.start, agent))
-        return cls(probabilities, agent, ordered, overlaps)
+        return cls(probabilities, agent, ordered, tuple(stretches), transcribed=transcripts is not None)
+
+    @property
+    def overlaps(self) -> list[Span]:
+        """The stretches that begin while the agent speaks."""
+        return [stretch for stretch in self.stretches if begins_within(stretch.start, self.agent)]
 
     def drive(self, gate: Gate, frames: Iterable[npt.NDArray[np.float32]]) -> list[GateEvent]:
         """Let a gate hear it.
@@ -74,9 +84,12 @@ class Heard:
             raise gate.failure
         return events
 
-    def overlap_at(self, time: float) -> Span | None:
-        """The last overlap that began at or before a time; None when there is none."""
-        return next((overlap for overlap in reversed(self.overlaps) if overlap.start <= time), None)
+    def overlap_at(self, time: float, *, patience: float) -> Span | None:
+        """The overlap that goes on at a time, or was the last speech and ended at most `patience` seconds before."""
+        stretch = next((stretch for stretch in reversed(self.stretches) if stretch.start <= time), None)
+        if stretch is None or time - stretch.end > patience or not begins_within(stretch.start, self.agent):
+            return None
+        return stretch
 
     def agent_speaks_at(self, time: float) -> bool:
         """Whether there is an agent to be stopped at a time."""
@@ -97,6 +110,11 @@ def speech_stretches(probabilities: Sequence[float], segmenter: SpeechSegmenter)
     if segmenter.speaking:
         stretches.append(Span(segmenter.onset, segmenter.last_speech_end))
     return stretches
+
+
+def described(transcript: Transcript) -> float:
+    """When the newest words of a transcript were said, by its own times or else by its arrival, in seconds."""
+    return transcript.at - TEXT_LAG if transcript.end is None else transcript.end
 
 
 def frame_end(index: int) -> float:

@@ -18,7 +18,7 @@ from ..replay.replay_words import replay_words
 from ..vad import SpeechDetector, create_detector
 from .baseline import Baseline
 from .bench_settings import BenchSettings
-from .call import Call
+from .call import Call, LabelledEvent
 from .clip import Clip
 from .decision import Decision
 from .gate_factory import GateFactory
@@ -76,11 +76,11 @@ class Judge:
         return self._call(item) if isinstance(item, Call) else self._overlap(item)
 
     def _clip(self, clip: Clip) -> ItemOutcome:
-        scene = self._scenes.make(clip)
+        scene = amplified(self._scenes.make(clip), self._settings.input_gain_db)
         count = len(scene) // FRAME_SAMPLES
         frames = scene[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
-        transcripts = [_moved(transcript, LEAD_IN - clip.start) for transcript in clip.transcripts]
-        heard = Heard.of(self._probabilities(frames), (ALWAYS,), transcripts, self._settings.options)
+        probabilities = self._probabilities(frames)
+        heard = Heard.of(probabilities, (ALWAYS,), clip.transcripts_at(LEAD_IN), self._settings.options)
         remember = _Remembered(frames).attach_to if self._settings.sweep else None
 
         def run(gate: Gate) -> list[GateEvent]:
@@ -96,7 +96,8 @@ class Judge:
         recorder = _Recorder()
         # The very stream that the gate is given below.
         replay_words(item.words, cast(Gate, recorder), interim_lag=settings.interim_lag)
-        heard = Heard.of(recorder.probabilities, (ALWAYS,), recorder.transcripts, settings.options)
+        said = None if settings.interim_lag is None else recorder.transcripts
+        heard = Heard.of(recorder.probabilities, (ALWAYS,), said, settings.options)
 
         def run(gate: Gate) -> list[GateEvent]:
             events = replay_words(item.words, gate, interim_lag=settings.interim_lag)
@@ -116,32 +117,40 @@ class Judge:
             agent = call.agent
             if call.agent_channel is not None:
                 agent = spans_of_channel(read_frames(recording, call.agent_channel), self._fresh_detector())
-            probabilities = self._probabilities(read_frames(recording, call.user_channel))
+            frames = [
+                amplified(frame, self._settings.input_gain_db) for frame in read_frames(recording, call.user_channel)
+            ]
+            probabilities = self._probabilities(frames)
             heard = Heard.of(probabilities, agent, call.transcripts, self._settings.options)
-            judged = self._all(call, heard, lambda gate: heard.drive(gate, read_frames(recording, call.user_channel)))
+            judged = self._all(call, heard, lambda gate: heard.drive(gate, frames))
             duration = recording.duration
+        spoken_over = [_spoken_over(event, agent) for event in call.events]
         matched = [_best_event(overlap, call) for overlap in heard.overlaps]
         outcomes = []
         for place, event in enumerate(call.events):
-            if event.label == AMBIGUOUS:
+            spoken = spoken_over[place]
+            if event.label == AMBIGUOUS or spoken is None:
                 continue
             own = [overlap for overlap, match in zip(heard.overlaps, matched, strict=True) if match == place]
             name = f"{call.name} {event.start:g}-{event.end:g}"
             as_clip = Clip(call.line, name, call.group, event.label, event.set, call.audio)
-            outcomes.append(_outcome(as_clip, own, judged))
+            outcomes.append(_outcome(as_clip, own, judged, spoken))
         strangers = {overlap.start for overlap, match in zip(heard.overlaps, matched, strict=True) if match is None}
         unlabelled = {
             system: len({one.onset for one in decisions if one.confirm and one.onset in strangers})
             for system, decisions in judged.systems.items()
         }
-        spoken = sum(min(span.end, duration) - span.start for span in agent if span.start < duration)
-        return ItemOutcome(call.line, tuple(outcomes), spoken, unlabelled)
+        agent_speech = sum(min(span.end, duration) - span.start for span in agent if span.start < duration)
+        outside = sum(
+            event.label != AMBIGUOUS and span is None for event, span in zip(call.events, spoken_over, strict=True)
+        )
+        return ItemOutcome(call.line, tuple(outcomes), agent_speech, outside, unlabelled)
 
     def _all(self, item: Item, heard: Heard, run: RunGate) -> _Judged:
         options = self._settings.options
         systems = {GATE: self._gate_decisions(item, options, heard, run)}
         for baseline in self._baselines:
-            if heard.transcripts or not baseline.needs_transcripts:
+            if heard.transcribed or not baseline.needs_transcripts:
                 systems[baseline.name] = baseline.decide(heard)
         sweep = {
             sensitivity: (
@@ -157,7 +166,7 @@ class Judge:
         if not heard.overlaps:
             return []
         gate = self._gates(item, options)
-        gate.expects_transcripts = bool(heard.transcripts)
+        gate.expects_transcripts = heard.transcribed
         holds: dict[int, float] = {}
         decisions = []
         for event in run(gate):
@@ -180,8 +189,8 @@ class Judge:
         return decisions
 
     def _probabilities(self, frames: Frames) -> list[float]:
-        detector, gain_db = self._fresh_detector(), self._settings.vad_gain_db
-        return [detector.frame_probability(amplified(frame, gain_db)) for frame in frames]
+        detector = self._fresh_detector()
+        return [detector.frame_probability(frame) for frame in frames]
 
     def _fresh_detector(self) -> SpeechDetector:
         if self._detector is None:
@@ -235,7 +244,9 @@ class _Recorder:
         return []
 
 
-def _outcome(item: Clip | WordOverlap, overlaps: Sequence[Span], judged: _Judged) -> Outcome:
+def _outcome(
+    item: Clip | WordOverlap, overlaps: Sequence[Span], judged: _Judged, spoken_over: Span = ALWAYS
+) -> Outcome:
     onsets = frozenset(overlap.start for overlap in overlaps)
     onset = min(onsets, default=None)
 
@@ -248,6 +259,7 @@ def _outcome(item: Clip | WordOverlap, overlaps: Sequence[Span], judged: _Judged
         label=item.label,
         set=item.set,
         onset=onset,
+        agent_left=None if onset is None or spoken_over == ALWAYS else max(spoken_over.end - onset, 0.0),
         verdicts={system: verdict(decisions) for system, decisions in judged.systems.items()},
         sweep={sensitivity: verdict(decisions) for sensitivity, decisions in judged.sweep.items()},
     )
@@ -278,6 +290,12 @@ def verdict_of(decisions: Sequence[Decision], onset: float | None) -> Verdict:
     )
 
 
+def _spoken_over(event: LabelledEvent, agent: Sequence[Span]) -> Span | None:
+    """What the agent said when an event came: the last it began while the event went on; None for silence."""
+    during = [span for span in agent if span.start < event.end and span.end > event.start - LABEL_TOLERANCE]
+    return during[-1] if during else None
+
+
 def _best_event(overlap: Span, call: Call) -> int | None:
     """The place of the labelled event that an overlap belongs to; None when it belongs to none."""
     shared = [
@@ -286,13 +304,3 @@ def _best_event(overlap: Span, call: Call) -> int | None:
     ]
     best = max(range(len(shared)), key=lambda place: shared[place])
     return best if shared[best] > 0.0 else None
-
-
-def _moved(transcript: Transcript, by: float) -> Transcript:
-    return Transcript(
-        at=transcript.at + by,
-        text=transcript.text,
-        final=transcript.final,
-        start=None if transcript.start is None else transcript.start + by,
-        end=None if transcript.end is None else transcript.end + by,
-    )

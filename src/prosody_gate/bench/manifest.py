@@ -71,8 +71,8 @@ def read_manifest(path: Path | str, *, kind: str | None = None, strict: bool = F
             continue
         try:
             line = ManifestLine(text, number=number, path=path)
+            item = _item(line, kind or line.kind)
             kind = kind or line.kind
-            item = _item(line, kind)
         except ManifestError as error:
             if strict:
                 raise

@@ -177,10 +177,10 @@ class ManifestLine:
                 f"{prefix}start is {start:g} s, end is {end:g} s; expected them within the recording's {duration:.2f} s"
             )
 
-    def _transcripts(self) -> tuple[Transcript, ...]:
+    def _transcripts(self) -> tuple[Transcript, ...] | None:
         value = self._fields.get("transcripts")
         if value is None:
-            return ()
+            return None
         if isinstance(value, str):
             try:
                 return read_transcripts(self._path.parent / value)

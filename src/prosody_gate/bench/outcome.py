@@ -53,6 +53,8 @@ class Outcome:
     """By system; a system that cannot judge the event is left out."""
     sweep: Mapping[float, Verdict] = field(default_factory=dict)
     """The gate's verdict by sensitivity."""
+    agent_left: float | None = None
+    """Seconds from the onset to the end of what the agent said; None where it spoke on."""
 
     def to_dict(self, system: str) -> dict[str, Any]:
         """The event and one system's verdict as JSON-ready values."""
@@ -82,6 +84,8 @@ class ItemOutcome:
     """One a labelled event."""
     agent_speech: float = 0.0
     """Seconds for which the agent spoke, in calls."""
+    outside: int = 0
+    """Labelled events while the agent was silent, in calls: not scored."""
     unlabelled: Mapping[str, int] = field(default_factory=dict)
     """Confirmed overlaps that nobody labelled, by system, in calls."""
 

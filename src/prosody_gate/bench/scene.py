@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -24,6 +25,9 @@ TAIL: Final = 2.0
 
 FADE: Final = 80
 """Samples (5 ms) over which room and padding change places."""
+
+AROUND: Final = 3.0
+"""Seconds beside a clip cut out of a longer recording that are searched for its room."""
 
 TELEPHONE_RATE: Final = 8_000
 TELEPHONE_BAND: Final = (300.0, 3_400.0)
@@ -103,22 +107,22 @@ class SceneMaker:
         rng = np.random.default_rng(
             np.frombuffer(hashlib.sha256(f"{options.seed} {clip.name}".encode()).digest(), np.uint32)
         )
-        samples = cut(read_at_analysis_rate(clip.audio), clip)
-        scene = self._with_room(samples, rng)
+        samples, around = cut(clip)
+        scene = self._with_room(samples, around, rng)
         if self._noise is not None and options.snr_db is not None:
             scene += self._noise_for(len(scene), active_level(samples), options.snr_db, rng)
         scene *= np.float32(10.0 ** (options.gain_db / 20.0))
         np.clip(scene, -1.0, 1.0, out=scene)
         return over_telephone(scene) if options.band == "telephone" else scene
 
-    def _with_room(self, samples: Samples, rng: np.random.Generator) -> Samples:
+    def _with_room(self, samples: Samples, around: Samples, rng: np.random.Generator) -> Samples:
         before, after = round(LEAD_IN * SAMPLE_RATE), round(TAIL * SAMPLE_RATE)
         # To a whole frame, so that no frame of zeros ends the scene.
         after += -(before + len(samples) + after) % FRAME_SAMPLES
         scene = np.concatenate((np.zeros(before, np.float32), samples, np.zeros(after, np.float32)))
         level = self._options.silence_dbfs
         if level is None:
-            room = room_noise(samples, len(scene), rng)
+            room = room_noise(around, len(scene), rng)
         else:
             room = np.asarray(rng.standard_normal(len(scene)) * 10.0 ** (level / 20.0), np.float32)
         padding = is_padding(scene)
@@ -147,17 +151,36 @@ def read_at_analysis_rate(path: Path) -> Samples:
     return np.concatenate([*blocks, resampler.flush()])
 
 
-def cut(samples: Samples, clip: Clip) -> Samples:
-    """The part of a recording that a clip is.
+def cut(clip: Clip) -> tuple[Samples, Samples]:
+    """The part of a recording that a clip is, and that part with `AROUND` on either side: there its room is heard.
+
+    Returns:
+        Both float32 at 16 kHz.
 
     Raises:
-        AudioError: There is nothing left.
+        AudioError: The recording cannot be read, or there is nothing left.
     """
-    end = None if clip.end is None else round(clip.end * SAMPLE_RATE)
-    part = samples[round(clip.start * SAMPLE_RATE) : end]
-    if part.size == 0:
+    stop = math.inf if clip.end is None else clip.end
+    first = max(clip.start - AROUND, 0.0)
+    kept: list[Samples] = []
+    before = done = 0
+    with AudioFile(clip.audio) as recording:
+        resampler = Resampler(recording.sample_rate)
+        for block in (*recording.blocks(), None):
+            part = resampler.flush() if block is None else resampler.push(block)
+            if (done + len(part)) / SAMPLE_RATE >= first:
+                kept.append(part)
+            else:
+                before += len(part)
+            done += len(part)
+            if done / SAMPLE_RATE >= stop + AROUND:
+                break
+    around = np.concatenate(kept) if kept else np.zeros(0, np.float32)
+    end = None if clip.end is None else round(clip.end * SAMPLE_RATE) - before
+    samples = around[round(clip.start * SAMPLE_RATE) - before : end]
+    if samples.size == 0:
         raise AudioError(f"{clip.audio}: nothing between {clip.start:g} s and its end")
-    return part
+    return samples, around[max(round(first * SAMPLE_RATE) - before, 0) :]
 
 
 def active_level(samples: Samples) -> float:

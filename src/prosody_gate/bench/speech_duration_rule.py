@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..audio import FRAME_DURATION
 from ..vad import SpeechChange, SpeechSegmenter
 from .decision import Decision
 from .heard import Heard, begins_within, frame_end
@@ -17,7 +18,8 @@ class SpeechDurationRule:
 
     There, each inference adds its frame to the duration while the user counts as speaking, and the user counts as
     speaking until `MIN_SILENCE` of silence: trailing silence is speech. LiveKit Agents compares the duration with
-    `min_duration` at each inference (livekit-agents 1.8.9, `AgentActivity.on_vad_inference_done`).
+    `min_duration` at each inference (livekit-agents 1.8.9, `AgentActivity.on_vad_inference_done`). The VAD is the one
+    that the gate hears; its thresholds are the plugin's own, whatever the gate's are.
 
     Args:
         min_duration: Seconds.
@@ -38,7 +40,7 @@ class SpeechDurationRule:
             time = frame_end(index)
             # The plugin publishes a frame's event before it looks at what the frame changes.
             if waiting and time - segmenter.onset >= self._min_duration - 1e-9 and heard.agent_speaks_at(time):
-                overlap = heard.overlap_at(time)
+                overlap = heard.overlap_at(time, patience=MIN_SILENCE + FRAME_DURATION)
                 if overlap is not None:
                     waiting = False
                     decisions.append(Decision(overlap.start, time, confirm=True, reason="speech_duration"))

@@ -101,20 +101,20 @@ class SystemScore:
     name: str
     """Which system."""
     caught: Share
-    """Interruptions confirmed within `IN_TIME`."""
+    """Interruptions confirmed within `IN_TIME`, or left to the user when the agent ended before that."""
     false_interruptions: Share
     """Of everything that is no interruption, what was confirmed."""
     false_by_label: Mapping[str, Share]
     """The same by label."""
     precision: Share
-    """Interruptions caught, of them and the false interruptions."""
+    """Interruptions confirmed in time, of them and the false interruptions."""
     latency: Latency | None
     """None when nothing was caught."""
     decided_by: tuple[DecidedBy, ...]
     """At each of `DECIDED_BY`."""
     runs_on: Estimate | None
-    """Mean seconds that the agent talks on after the onset of an interruption: the latency, `IN_TIME` for one
-    that was missed."""
+    """Mean seconds that the agent talks on after the onset of an interruption: the latency; for one that was missed
+    `IN_TIME`, or less where the agent ended before."""
     by_set: tuple[SetScore, ...]
     """Sorted, interruptions first."""
     decided_through: Mapping[str, int]
@@ -136,7 +136,9 @@ class SystemScore:
         """
         real = [verdict for outcome, verdict in judged if outcome.label == INTERRUPTION]
         other = [verdict for outcome, verdict in judged if outcome.label != INTERRUPTION]
-        caught = [verdict for verdict in real if confirmed_by(verdict, IN_TIME)]
+        stopped = sum(confirmed_by(verdict, IN_TIME) for verdict in real)
+        claims = [(outcome, verdict) for outcome, verdict in judged if outcome.label == INTERRUPTION]
+        caught = stopped + sum(_left_to_user(outcome, verdict) for outcome, verdict in claims)
         false = [verdict for verdict in other if verdict.confirmed is not None]
         by_label = {
             label: [verdict for outcome, verdict in judged if outcome.label == label] for label in NOT_INTERRUPTIONS
@@ -145,21 +147,18 @@ class SystemScore:
             {(outcome.label, outcome.set) for outcome, _ in judged},
             key=lambda key: (key[0] != INTERRUPTION, *key),
         )
-        runs_on = [
-            verdict.confirmed if confirmed_by(verdict, IN_TIME) and verdict.confirmed is not None else IN_TIME
-            for verdict in real
-        ]
+        runs_on = [_runs_on(outcome, verdict) for outcome, verdict in claims]
         through = Counter(verdict.decided_through for verdict in (*real, *other) if verdict.confirmed is not None)
         return cls(
             name=name,
-            caught=Share(len(caught), len(real)),
+            caught=Share(caught, len(real)),
             false_interruptions=Share(len(false), len(other)),
             false_by_label={
                 label: Share(sum(verdict.confirmed is not None for verdict in verdicts), len(verdicts))
                 for label, verdicts in by_label.items()
                 if verdicts
             },
-            precision=Share(len(caught), len(caught) + len(false)),
+            precision=Share(stopped, stopped + len(false)),
             latency=_latency(real),
             decided_by=tuple(_decided_by(time, real, other) for time in DECIDED_BY),
             runs_on=bootstrap_mean(runs_on),
@@ -190,6 +189,19 @@ class SystemScore:
 def confirmed_by(verdict: Verdict, seconds: float) -> bool:
     """Whether the agent was stopped within some seconds of the onset; a nanosecond is given for rounding."""
     return verdict.confirmed is not None and verdict.confirmed <= seconds + 1e-9
+
+
+def _left_to_user(outcome: Outcome, verdict: Verdict) -> bool:
+    """Whether the agent ended by itself in time, before an interruption was confirmed or cancelled."""
+    left = outcome.agent_left
+    return left is not None and left <= IN_TIME and verdict.confirmed is None and verdict.decided is None
+
+
+def _runs_on(outcome: Outcome, verdict: Verdict) -> float:
+    """Seconds that the agent talks on after the onset of an interruption."""
+    if verdict.confirmed is not None and confirmed_by(verdict, IN_TIME):
+        return verdict.confirmed
+    return IN_TIME if outcome.agent_left is None else min(outcome.agent_left, IN_TIME)
 
 
 def _latency(verdicts: Sequence[Verdict]) -> Latency | None:

@@ -6,10 +6,13 @@ from typing import Final
 
 from ..gate import Transcript
 from .decision import Decision
-from .heard import Heard
+from .heard import Heard, described
 
-TEXT_LAG: Final = 0.3
-"""Seconds that a transcript without times of its own is taken to lie behind its speech."""
+STARTS_EARLY: Final = 0.3
+"""Seconds by which a recogniser's start of speech may lie before the VAD's."""
+
+LATE: Final = 3.0
+"""Seconds after its speech at which a transcript can still be about it."""
 
 
 class TranscriptRule:
@@ -26,9 +29,8 @@ class TranscriptRule:
         """The interruptions it makes, at most one an overlap."""
         decisions: dict[float, Decision] = {}
         for transcript in heard.transcripts:
-            described = transcript.at - TEXT_LAG if transcript.start is None else transcript.start
-            # A recogniser's start may lie a little before the VAD's.
-            overlap = heard.overlap_at(described + 0.3)
+            begins = described(transcript) if transcript.start is None else transcript.start
+            overlap = heard.overlap_at(begins + STARTS_EARLY, patience=LATE)
             if overlap is None or overlap.start in decisions or not heard.agent_speaks_at(transcript.at):
                 continue
             if self.interrupts(transcript):

@@ -228,7 +228,7 @@ def bench(
     settings = BenchSettings(
         options=setup.options,
         vad=vad,  # type: ignore[arg-type]
-        vad_gain_db=setup.vad_gain_db,
+        input_gain_db=setup.input_gain_db,
         scene=SceneOptions(**scene),  # type: ignore[arg-type]
         interim_lag=0.3 if interim_lag is None else interim_lag,
         sweep=_sensitivities(sweep),

@@ -71,9 +71,9 @@ class GateSetup:
         )
 
     @property
-    def vad_gain_db(self) -> float:
-        """How much louder than recorded the VAD hears the user, in dB."""
-        return 0.0 if self.profile is None else self.profile.vad_gain_db
+    def input_gain_db(self) -> float:
+        """How much louder than recorded the gate and its VAD hear the user, in dB."""
+        return 0.0 if self.profile is None else self.profile.input_gain_db
 
     def gate(self, *, expects_transcripts: bool = False) -> Gate:
         """A fresh gate, with a listener of its own.

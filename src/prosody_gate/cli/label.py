@@ -107,7 +107,7 @@ def label(
                 user_channel=channels.user,
                 agent_channel=channels.agent,
                 agent=channels.agent_speech,
-                vad_gain_db=setup.vad_gain_db,
+                input_gain_db=setup.input_gain_db,
                 trace=True,
                 progress=advance,
             )

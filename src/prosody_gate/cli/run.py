@@ -167,7 +167,7 @@ def run(
                 agent=channels.agent_speech,
                 transcripts=heard,
                 detector=detector,
-                vad_gain_db=setup.vad_gain_db,
+                input_gain_db=setup.input_gain_db,
                 trace=plot is not None,
                 progress=advance,
             )

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic_file import replacing
 from ..errors import ModelError
 
 DATA_FOLDER = Path(__file__).parent / "data"
@@ -25,7 +26,7 @@ class EvidenceWeights:
     """Everything that `benchmarks/fit_evidence.py` learned, with where it comes from."""
 
     provenance: Mapping[str, Any]
-    """Data, licences, script, date and cross-validated figures of the fit."""
+    """Data, licences, script and date of the fit."""
     words: Mapping[str, float]
     """Feature name of `WordFeatures` to nats."""
     time: Mapping[str, float]
@@ -36,7 +37,7 @@ class EvidenceWeights:
     """Parameters of the voice network."""
 
     def save(self, folder: Path) -> None:
-        """Write the two files that `load` reads."""
+        """Write the two files that `load` reads, each whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
         table = {
             "provenance": dict(self.provenance),
@@ -45,9 +46,11 @@ class EvidenceWeights:
             "words": dict(self.words),
         }
         text = json.dumps(table, indent=0, sort_keys=True) + "\n"
-        (folder / TABLE_FILE).write_text(text, encoding="utf-8")
         arrays: dict[str, Any] = dict(self.network)
-        np.savez(folder / NETWORK_FILE, **arrays)
+        with replacing(folder / NETWORK_FILE) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        with replacing(folder / TABLE_FILE) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     @classmethod
     @cache

@@ -92,7 +92,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
     ) -> None:
         super().__init__()
         loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
-        self._vad_gain_db = 0.0 if loaded is None else loaded.vad_gain_db
+        self._input_gain_db = 0.0 if loaded is None else loaded.input_gain_db
         self._listener = _make_listener(listener, languages)
         self._gate = Gate(
             _make_options(loaded, options, sensitivity, overrides),
@@ -160,7 +160,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             inner: Any LiveKit VAD; its own instance is not changed and may serve other sessions too.
         """
         self._inner_vad = inner
-        return GatedVAD(inner, self._driver, gain_db=self._vad_gain_db)
+        return GatedVAD(inner, self._driver, gain_db=self._input_gain_db)
 
     def stt(self, inner: STT[Any]) -> GatedSTT:
         """Wrap the session's speech-to-text, which would interrupt with each final transcript otherwise.

@@ -24,11 +24,12 @@ class Microphone(BaseModel):
         le=24_000.0,
         description="Upper edge of the band that reaches the gate, in Hz: 4000 or less on a telephone line.",
     )
-    vad_gain_db: float | None = Field(
+    input_gain_db: float | None = Field(
         default=None,
         ge=-20.0,
         le=40.0,
-        description="How much louder than recorded the VAD hears the user, in dB: VADs miss very quiet speech.",
+        description="How much louder than recorded the gate and its VAD hear the user, in dB: "
+        "VADs miss very quiet speech. The levels above are those after it.",
     )
     clipped_share: float | None = Field(
         default=None, ge=0.0, le=1.0, description="Share of samples cut off at full scale, 0 to 1."

@@ -153,9 +153,9 @@ class Profile:
         return GateOptions.create(source, **fields).replace(**overrides)
 
     @property
-    def vad_gain_db(self) -> float:
-        """How much louder than recorded the VAD hears the user, in dB."""
-        return self.microphone.vad_gain_db or 0.0
+    def input_gain_db(self) -> float:
+        """How much louder than recorded the gate and its VAD hear the user, in dB."""
+        return self.microphone.input_gain_db or 0.0
 
     def analyzer(self) -> ProsodyAnalyzer:
         """A fresh analyzer that starts from this room and this user, and goes on learning both."""

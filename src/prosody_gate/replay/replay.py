@@ -69,7 +69,7 @@ def replay(
     agent_channel: int | None = None,
     transcripts: Iterable[Transcript] = (),
     detector: SpeechDetector | None = None,
-    vad_gain_db: float = 0.0,
+    input_gain_db: float = 0.0,
     trace: bool = False,
     block_seconds: float = 1.0,
     progress: Callable[[float], None] | None = None,
@@ -85,7 +85,7 @@ def replay(
         agent_channel: The agent's own channel: it speaks where this carries speech.
         transcripts: Recorded speech-to-text, fed in at its arrival times.
         detector: VAD for both channels, reset before use; Silero when None.
-        vad_gain_db: How much louder than recorded the VAD hears the user, in dB.
+        input_gain_db: How much louder than recorded the gate and its VAD hear the user, in dB.
         trace: Whether to keep a point for every frame.
         block_seconds: How much is read and fed at a time; makes no difference to the result.
         progress: Called with the seconds of audio done so far, of `duration` (twice it with `agent_channel`).
@@ -122,11 +122,8 @@ def replay(
         def keep(time: float, speech_probability: float) -> None:
             points.append(_trace_point(gate, time, speech_probability))
 
-        def speech_probability(frame: npt.NDArray[np.float32]) -> float:
-            return detector.frame_probability(amplified(frame, vad_gain_db))
-
-        frames = frames_of(user_channel)
-        events = drive(gate, frames, speech_probability, spans, ordered, on_frame=keep if trace else None)
+        frames = (amplified(frame, input_gain_db) for frame in frames_of(user_channel))
+        events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
         duration = opened.duration
     finally:
         if opened is not recording:

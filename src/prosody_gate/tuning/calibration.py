@@ -77,7 +77,7 @@ class Calibration:
     """Speech found."""
     hum: MainsHum | None
     """Of the mains, where there is some."""
-    vad_gain_db: float
+    input_gain_db: float
     """How much louder than recorded the VAD has to hear the user, in dB; 0 where the voice is loud enough."""
     vad: VadChoice
     """What the VAD needs here, once it hears that."""
@@ -114,8 +114,8 @@ class Calibration:
             )
         if self.voice_dbfs < QUIET_DBFS:
             advice = f"turn the microphone up, by {USUAL_DBFS - self.voice_dbfs:.0f} dB at best, and calibrate again"
-            if self.vad_gain_db:
-                advice += f"; until then this profile lets the VAD hear you {self.vad_gain_db:.0f} dB louder"
+            if self.input_gain_db:
+                advice += f"; until then this profile lets the VAD hear you {self.input_gain_db:.0f} dB louder"
             found.append(
                 f"your voice is at {self.voice_dbfs:.0f} dBFS, so quiet that VADs miss short words; expected "
                 f"{QUIET_DBFS:.0f} or more: {advice}"
@@ -148,7 +148,7 @@ class Calibration:
                 speaking_level_dbfs=_within(self.voice_dbfs, -100.0, 0.0),
                 pitch_hz=_within(self.pitch_hz, *PITCH_RANGE_HZ),
                 band_hz=self.band_hz,
-                vad_gain_db=self.vad_gain_db or None,
+                input_gain_db=self.input_gain_db or None,
                 clipped_share=self.clipped_share,
             ),
             gate=MappingProxyType(dict(self.vad.options)),
@@ -165,7 +165,7 @@ class Calibration:
             "band_hz": round(self.band_hz),
             "clipped_share": round(self.clipped_share, 5),
             "speech_seconds": round(self.speech_seconds, 2),
-            "vad_gain_db": self.vad_gain_db,
+            "input_gain_db": self.input_gain_db,
             "hum_hz": None if self.hum is None else self.hum.hz,
             "options": dict(self.vad.options),
             "findings": list(self.findings),
@@ -228,7 +228,7 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         clipped_share=speech.clipped_share,
         speech_seconds=seconds,
         hum=find_mains_hum(empty.samples_of(frames).ravel()),
-        vad_gain_db=gain_db,
+        input_gain_db=gain_db,
         vad=choose_vad_options(louder_room.probability[frames], louder.probability[loud]),
         talks_in_room=room is not None and float(np.mean(empty.is_speech)) > TALKED_IN_ROOM,
     )

@@ -10,7 +10,6 @@ from ..bench import Call, Clip, SceneMaker
 from ..bench.scene import LEAD_IN
 from ..errors import AudioError
 from ..evidence import EvidenceSource, EvidenceWeights, VoiceEvidence, default_sources
-from ..gate import Transcript
 from ..listener.remembered_listener import SharedDecoder
 from ..replay import Span, read_frames, spans_of_channel
 from ..replay.replay import ALWAYS
@@ -43,6 +42,7 @@ class FrontEnd:
             from ..listener import PocketSphinxListener  # its model takes a while to load
 
             self.decoder = SharedDecoder(PocketSphinxListener)
+        self._gain_db = 0.0 if settings.profile is None else settings.profile.input_gain_db
         self._scenes = SceneMaker(settings.scene)
         self._detector: SpeechDetector = create_detector(settings.vad)
 
@@ -55,11 +55,10 @@ class FrontEnd:
         return self._clip(item) if isinstance(item, Clip) else self._call(item)
 
     def _clip(self, clip: Clip) -> RememberedStream:
-        scene = self._scenes.make(clip)
+        scene = amplified(self._scenes.make(clip), self._gain_db)
         count = len(scene) // FRAME_SAMPLES
         frames = scene[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
-        transcripts = tuple(_moved(transcript, LEAD_IN - clip.start) for transcript in clip.transcripts)
-        return RememberedStream(self, frames, self._probabilities(frames), (ALWAYS,), transcripts)
+        return RememberedStream(self, frames, self._probabilities(frames), (ALWAYS,), clip.transcripts_at(LEAD_IN))
 
     def _call(self, call: Call) -> RememberedStream:
         with AudioFile(call.audio) as recording:
@@ -71,21 +70,9 @@ class FrontEnd:
             if call.agent_channel is not None:
                 self._detector.reset()
                 agent = spans_of_channel(read_frames(recording, call.agent_channel), self._detector)
-            frames = np.stack(list(read_frames(recording, call.user_channel)))
+            frames = amplified(np.stack(list(read_frames(recording, call.user_channel))), self._gain_db)
         return RememberedStream(self, frames, self._probabilities(frames), agent, call.transcripts)
 
     def _probabilities(self, frames: npt.NDArray[np.float32]) -> list[float]:
-        profile = self.settings.profile
-        gain_db = 0.0 if profile is None else profile.vad_gain_db
         self._detector.reset()
-        return [self._detector.frame_probability(amplified(frame, gain_db)) for frame in frames]
-
-
-def _moved(transcript: Transcript, by: float) -> Transcript:
-    return Transcript(
-        at=transcript.at + by,
-        text=transcript.text,
-        final=transcript.final,
-        start=None if transcript.start is None else transcript.start + by,
-        end=None if transcript.end is None else transcript.end + by,
-    )
+        return [self._detector.frame_probability(frame) for frame in frames]

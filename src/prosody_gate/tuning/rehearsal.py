@@ -45,12 +45,12 @@ def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsa
     from ..listener import PocketSphinxListener  # its model takes a while to load
 
     assert recorded.task.label is not None
-    samples = recorded.sound.samples
+    samples = amplified(recorded.sound.samples, profile.input_gain_db)
     count = len(samples) // FRAME_SAMPLES
     frames = samples[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
     detector, options = SileroDetector(), profile.options()
-    probabilities = [detector.frame_probability(amplified(frame, profile.vad_gain_db)) for frame in frames]
-    heard = Heard.of(probabilities, (ALWAYS,), (), options)
+    probabilities = [detector.frame_probability(frame) for frame in frames]
+    heard = Heard.of(probabilities, (ALWAYS,), None, options)
     gate = Gate(options, lexicon=lexicon, listener=PocketSphinxListener(), analyzer=profile.analyzer())
     confirmed = {event.onset for event in heard.drive(gate, frames) if event.kind is GateEventKind.CONFIRM}
-    return Rehearsal(recorded.task.label, heard.overlaps, len(confirmed))
+    return Rehearsal(recorded.task.label, tuple(heard.overlaps), len(confirmed))

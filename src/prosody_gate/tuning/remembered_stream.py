@@ -35,7 +35,7 @@ class RememberedStream:
         frames: [n, 512] float32 at 16 kHz; kept.
         probabilities: The VAD's, one a frame.
         agent: When the agent speaks.
-        transcripts: Recorded speech-to-text.
+        transcripts: Recorded speech-to-text; None where none ran.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class RememberedStream:
         frames: npt.NDArray[np.float32],
         probabilities: Sequence[float],
         agent: tuple[Span, ...],
-        transcripts: Sequence[Transcript],
+        transcripts: Sequence[Transcript] | None,
     ) -> None:
         self._front_end = front_end
         self.frames = frames
-        ordered = tuple(sorted(transcripts, key=lambda transcript: transcript.at))
-        self.heard = Heard(probabilities, agent, ordered, ())
+        ordered = tuple(sorted(transcripts or (), key=lambda transcript: transcript.at))
+        self.heard = Heard(probabilities, agent, ordered, transcribed=transcripts is not None)
         self._analyzer = _analyzer_of(front_end)
         self._voice = VoiceRuns()
         self._listened = HeardSteps()
@@ -71,7 +71,7 @@ class RememberedStream:
             listener=None if decoder is None else RememberedListener(self._listened, decoder, self._frame_at),
             sources=front_end.sources,
             analyzer=self._analyzer,
-            expects_transcripts=bool(self.heard.transcripts),
+            expects_transcripts=self.heard.transcribed,
         )
         return self.heard.drive(gate, self.frames)
 
