@@ -116,6 +116,42 @@ def test_the_report_is_the_same_in_any_order_and_with_any_number_of_processes(tm
     assert other.systems == alone.systems
 
 
+def test_word_rules_and_gate_know_that_speech_to_text_ran_though_it_said_nothing(tmp_path: Path) -> None:
+    lines = []
+    for index, texts in enumerate(([{"at": 0.9, "text": "wait", "final": True}], [], [])):
+        soundfile.write(tmp_path / f"{index}.wav", noisy(voice(0.5), before=0.2, after=0.2), RATE)
+        label = "interruption" if texts else "nonspeech"
+        lines.append({"audio": f"{index}.wav", "label": label, "transcripts": texts})
+    expects = []
+
+    def gates(item: Item, options: GateOptions) -> Gate:
+        gate = Gate(options, lexicon=LEXICON, sources=[])
+        expects.append(gate)
+        return gate
+
+    manifest = read_manifest(write_lines(tmp_path / "m.jsonl", lines))
+    report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=gates, baselines=default_baselines(LEXICON))
+    by_name = {system.name: system for system in report.systems}
+    assert by_name["word list"].false_interruptions.of == 2
+    assert [gate.expects_transcripts for gate in expects] == [True] * 3
+
+
+def test_calls_score_no_event_while_the_agent_is_silent_and_cap_what_it_runs_on(tmp_path: Path) -> None:
+    sound = np.concatenate([noisy(voice(1.2), before=2.8, after=4.0, seed=1), noisy(voice(0.6), before=1.0, after=1.0)])
+    soundfile.write(tmp_path / "call.wav", sound, RATE)
+    events = [
+        {"label": "interruption", "start": 2.8, "end": 4.0},
+        {"label": "interruption", "start": 9.0, "end": 9.6},
+    ]
+    line = {"audio": "call.wav", "agent": [[0.1, 3.1]], "user_channel": 0, "events": events}
+    manifest = read_manifest(write_lines(tmp_path / "m.jsonl", [line]))
+    report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=ShippedGates(lexicon=LEXICON, listener=False))
+    assert report.outside == 1
+    assert (report.gate.caught.count, report.gate.caught.of) == (1, 1)
+    assert report.gate.runs_on is not None
+    assert report.gate.runs_on.value < 0.4
+
+
 def test_a_sweep_decides_what_single_runs_with_a_listener_decide(tmp_path: Path) -> None:
     call = json.loads(DEMO_EVENTS.read_text(encoding="utf-8"))
     samples, rate = soundfile.read(DEMO_EVENTS.with_name("demo.flac"), dtype="float32")

@@ -35,7 +35,7 @@ def test_a_clip_is_read_with_its_cut_its_speaker_and_its_transcripts(folder: Pat
     assert isinstance(first, Clip)
     assert isinstance(second, Clip)
     assert (first.line, first.group, first.start, first.end) == (1, "s1", 0.5, 1.5)
-    assert [transcript.text for transcript in first.transcripts] == ["so"]
+    assert [transcript.text for transcript in first.transcripts or ()] == ["so"]
     assert (second.group, second.name, second.end) == ("a.wav", "a.wav", None)
 
 
@@ -150,3 +150,26 @@ def test_what_is_no_manifest_at_all(tmp_path: Path) -> None:
         read_manifest(tmp_path / "bytes.jsonl")
     with pytest.raises(OptionError, match="kind is 'tapes'"):
         read_manifest(tmp_path / "bad.gz", kind="tapes")
+
+
+def test_a_broken_first_line_does_not_fix_the_kind(tmp_path: Path) -> None:
+    lines: list[Any] = [{"label": "backchannel"}, *OVERLAPS]
+    manifest = read_manifest(write_lines(tmp_path / "m.jsonl", lines))
+    assert manifest.kind == "overlaps"
+    assert [line.line for line in manifest.skipped] == [1]
+
+
+def test_a_cut_clip_has_the_transcripts_of_its_own_speech(folder: Path) -> None:
+    texts = [
+        {"at": 0.9, "text": "yeah", "final": True},
+        {"at": 2.6, "text": "stop please", "final": True, "start": 1.9, "end": 2.4},
+    ]
+    line = {"audio": "a.wav", "label": "backchannel", "start": 0.2, "end": 1.0, "transcripts": texts}
+    (clip,) = read_manifest(write_lines(folder / "m.jsonl", [line])).items
+    assert isinstance(clip, Clip)
+    said = clip.transcripts_at(1.0)
+    assert said is not None
+    assert [(one.text, round(one.at, 6)) for one in said] == [("yeah", 1.7)]
+    (without,) = read_manifest(write_lines(folder / "n.jsonl", [{"audio": "a.wav", "label": "noise"}])).items
+    assert isinstance(without, Clip)
+    assert without.transcripts_at(1.0) is None

@@ -121,3 +121,14 @@ def test_the_telephone_leaves_300_to_3400_hz(spoken: Clip) -> None:
 def test_options_out_of_range_are_named(fields: dict[str, object], says: str) -> None:
     with pytest.raises(OptionError, match=says):
         SceneOptions(**fields)  # type: ignore[arg-type]
+
+
+def test_the_room_of_a_clip_cut_tight_is_that_of_the_recording_around_it(tmp_path: Path) -> None:
+    sound = noisy(voice(0.6, level=0.3), before=8.0, after=2.0)
+    soundfile.write(tmp_path / "long.wav", sound, RATE)
+    clip = Clip(1, "long.wav", "a", "interruption", "a", tmp_path / "long.wav", start=8.1, end=8.5)
+    scene = SceneMaker(SceneOptions()).make(clip)
+    lead = scene[: int(LEAD_IN * RATE) - 200]
+    assert 20.0 * np.log10(np.sqrt(np.mean(lead**2))) == pytest.approx(-66.0, abs=2.0)
+    first = round(LEAD_IN * RATE)
+    np.testing.assert_allclose(scene[first + 100 : first + 6300], sound[round(8.1 * RATE) + 100 :][:6200], atol=1e-4)

@@ -154,3 +154,40 @@ def test_unlabelled_overlaps_count_in_the_rate_an_hour() -> None:
     score = SystemScore.of("gate", [(one, one.verdicts["gate"])], unlabelled=2, agent_speech=1_800.0)
     assert score.false_per_hour is not None
     assert score.false_per_hour.value == pytest.approx(6.0)
+
+
+def said(text: str, at: float, start: float | None = None, end: float | None = None) -> Transcript:
+    return Transcript(at=at, text=text, final=True, start=start, end=end)
+
+
+@pytest.mark.parametrize("times", [(None, None), (22.0, 23.9)])
+def test_a_late_text_of_the_users_own_turn_is_not_charged_to_an_old_overlap(times: tuple[float, float]) -> None:
+    agent = (Span(0.0, 5.0), Span(24.5, 40.0))
+    stream = heard(
+        (31, 41), (687, 747), frames=900, agent=agent, says=[said("book a table", 24.6, *times)]
+    )  # 1 s, over the agent; 22 s, while it is silent
+    assert WordListRule(LEXICON).decide(stream) == []
+    (late,) = WordListRule(LEXICON).decide(heard((31, 41), agent=agent, says=[said("book a table", 1.7)]))
+    assert late.onset == pytest.approx(31 * FRAME_DURATION)
+
+
+def test_speech_that_the_gates_vad_does_not_hear_is_not_charged_to_an_old_overlap() -> None:
+    probabilities = [0.0] * 31 + [0.9] * 10 + [0.0] * 1800 + [0.6] * 60 + [0.0] * 30
+    stream = Heard.of(probabilities, ALWAYS, None, GateOptions(activation_threshold=0.7))
+    assert len(stream.overlaps) == 1
+    assert [one.time < 3.0 for one in SpeechDurationRule(0.5).decide(stream)] == [True]
+    assert [one.time < 3.0 for one in SpeechDurationRule(0.2).decide(stream)] == [True]
+
+
+def left(confirmed: float | None, decided: float | None, agent_left: float | None) -> SystemScore:
+    verdict = Verdict(confirmed=confirmed, decided=decided, reason="evidence")
+    one = Outcome("x", 1, "interruption", "set", 1.0, {"gate": verdict}, agent_left=agent_left)
+    return SystemScore.of("gate", [(one, verdict)])
+
+
+def test_a_floor_that_the_agent_leaves_in_time_is_the_users_unless_the_words_were_cancelled() -> None:
+    released, cancelled, late = left(None, None, 0.3), left(None, 0.2, 0.3), left(None, None, 4.0)
+    assert (released.caught.count, cancelled.caught.count, late.caught.count) == (1, 0, 0)
+    assert released.precision.of == 0
+    assert [one.runs_on.value for one in (released, cancelled, late) if one.runs_on is not None] == [0.3, 0.3, 3.0]
+    assert left(0.2, 0.2, 0.3).latency is not None
