@@ -136,8 +136,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=DATA_FOLDER, help="where the weight files go")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date for the provenance")
+    parser.add_argument("--ablation", action="store_true", help="fit nothing: only print what each source adds")
     arguments = parser.parse_args()
     data: Path = arguments.data
+    if arguments.ablation:
+        print_ablation(data, HERE / "cache", jobs=arguments.jobs)
+        return
     parallel = joblib.Parallel(n_jobs=arguments.jobs)
 
     print("scenes", flush=True)

@@ -4,8 +4,10 @@
 
 Each clip is brought to one speaking level, as one user's at one microphone, and goes through a simulated microphone.
 Half of the speakers serve to calibrate and to tune, the other half, never heard before, to score: with the defaults,
-with the calibrated profile, and with the tuned one, which is kept only where `tune` itself would write it. All
-latencies count from one onset, the same in all columns. `--limit` clips of each set and half.
+with the calibrated profile, and with the tuned one, which is kept only where `tune` itself would write it. Each half
+has noise recordings of its own. All latencies count from one onset, the same in all columns and for all microphones:
+where the default VAD hears the clip's first speech before it goes through any of them. `--limit` clips of each set and
+half.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ import numpy.typing as npt
 import soundfile
 
 from prosody_gate.bench import Outcome, SystemScore, Verdict, read_manifest
-from prosody_gate.bench.scene import active_level, over_telephone, read_at_analysis_rate
+from prosody_gate.bench.scene import LEAD_IN, active_level, over_telephone, read_at_analysis_rate
 from prosody_gate.errors import AudioError
 from prosody_gate.gate import GateOptions
 from prosody_gate.profile import Profile
@@ -73,7 +75,7 @@ class Microphone:
         """The sound as recorded: room, noise, line, gain, full scale, in this order."""
         heard = sound.astype(np.float32)
         if self.reverberant:
-            heard = np.convolve(heard, room_response(rng))[: len(sound)].astype(np.float32)
+            heard = np.convolve(heard, room_response(rng_of(self.name, "room")))[: len(sound)].astype(np.float32)
         level = ROOM_DBFS if self.snr_db is None else SPEAKING_DBFS - self.snr_db
         bed = np.roll(noise, -int(rng.integers(len(noise))))[: len(heard)]
         heard = heard + np.resize(bed, len(heard)) * np.float32(10.0 ** (level / 20.0) / active_level(noise))
@@ -133,20 +135,27 @@ def rng_of(*names: str) -> Rng:
     return np.random.default_rng(np.frombuffer(hashlib.sha256(" ".join(names).encode()).digest(), np.uint32))
 
 
-def at_speaking_level(source: Source, rng: Rng) -> Samples:
+def noise_of(sources: Sequence[Source]) -> Samples:
+    """The noise recordings of a half, in a row."""
+    return np.concatenate([one.samples for one in sources if any(noise in one.name for noise in NOISES)])
+
+
+def at_speaking_level(source: Source) -> Samples:
+    """The clip as loud as this user said it, whatever the microphone."""
     if source.set in SOUNDS_AS_THEY_ARE:
         return source.samples
-    level = SPEAKING_DBFS + SPREAD_DB * float(rng.standard_normal())
+    level = SPEAKING_DBFS + SPREAD_DB * float(rng_of("level", source.name).standard_normal())
     return np.asarray(source.samples * (10.0 ** (level / 20.0) / active_level(source.samples)), np.float32)
 
 
-def write_clips(sources: Sequence[Source], microphone: Microphone, noise: Samples, folder: Path) -> Path:
-    """The clips as the microphone hears them, with a manifest."""
+def write_clips(sources: Sequence[Source], microphone: Microphone | None, noise: Samples, folder: Path) -> Path:
+    """The clips as the microphone hears them, or as they are, with a manifest."""
     folder.mkdir()
     lines = []
     for place, source in enumerate(sources):
-        rng = rng_of(microphone.name, source.name)
-        heard = microphone.hear(at_speaking_level(source, rng), noise, rng)
+        heard = at_speaking_level(source)
+        if microphone is not None:
+            heard = microphone.hear(heard, noise, rng_of(microphone.name, source.name))
         soundfile.write(folder / f"{place}.flac", heard, RATE, subtype="PCM_16")
         lines.append({"audio": f"{place}.flac", "label": source.label, "set": source.set, "speaker": source.group})
     manifest = folder / "clips.jsonl"
@@ -159,7 +168,7 @@ def calibrated(sources: Sequence[Source], microphone: Microphone, noise: Samples
     rng = rng_of(microphone.name, "calibrate")
     pause = np.zeros(round(PAUSE * RATE), np.float32)
     spoken = [one for one in sources if one.set == SPOKEN][:12]
-    sentences = [part for one in spoken for part in (at_speaking_level(one, rng), pause)]
+    sentences = [part for one in spoken for part in (at_speaking_level(one), pause)]
     through = [
         microphone.hear(sound, noise, rng) for sound in (np.zeros(6 * RATE, np.float32), np.concatenate(sentences))
     ]
@@ -170,17 +179,24 @@ def calibrated(sources: Sequence[Source], microphone: Microphone, noise: Samples
         return error
 
 
-def score(manifest: Path, options: GateOptions, profile: Profile | None, jobs: int) -> SystemScore:
-    settings = TuneSettings(profile=profile)  # the default options give the onset in every column
+def onsets_of(manifest: Path, jobs: int) -> dict[str, float]:
+    """Where the default VAD hears the first speech of each clip; where it hears none, where the clip begins."""
     items = check_material(read_manifest(manifest))
-    with spread(items, settings, source=str(manifest), jobs=jobs) as recordings:
-        judged: list[tuple[Outcome, Verdict]] = [
-            (
-                Outcome(event.name, event.line, event.label, event.set, event.onset, verdicts={}),
-                Verdict(confirmed=latency, decided=latency),
-            )
-            for event, latency in zip(recordings.events, recordings.judge(options).confirmed, strict=True)
-        ]
+    with spread(items, TuneSettings(listener=False), source=str(manifest), jobs=jobs) as recordings:
+        return {event.name: LEAD_IN if event.onset is None else event.onset for event in recordings.events}
+
+
+def score(
+    manifest: Path, options: GateOptions, profile: Profile | None, onsets: Mapping[str, float], jobs: int
+) -> SystemScore:
+    items = check_material(read_manifest(manifest))
+    judged: list[tuple[Outcome, Verdict]] = []
+    with spread(items, TuneSettings(profile=profile), source=str(manifest), jobs=jobs) as recordings:
+        for event, since_own in zip(recordings.events, recordings.judge(options).confirmed, strict=True):
+            onset = onsets[event.name]
+            latency = None if since_own is None else max(since_own + (event.onset or onset) - onset, 0.0)
+            outcome = Outcome(event.name, event.line, event.label, event.set, onset, verdicts={})
+            judged.append((outcome, Verdict(confirmed=latency, decided=latency)))
     return SystemScore.of("gate", judged)
 
 
@@ -193,7 +209,7 @@ def tuned(
     items = check_material(read_manifest(manifest))
     with spread(items, settings, source=str(manifest), jobs=jobs) as recordings:
         result = Tuner(recordings, SearchSpace.of(start), objective).run(trials)
-    return result.best.options, result.gain.is_sure
+    return result.best.options, result.is_better
 
 
 def cells(score: SystemScore) -> str:
@@ -202,35 +218,38 @@ def cells(score: SystemScore) -> str:
     return f"{caught:.1f} | {false:.1f} | {latency}"
 
 
-def changes(options: GateOptions) -> str:
+def changes(options: GateOptions, profile: Profile | None = None) -> str:
     defaults = GateOptions().model_dump()
     changed = [f"{name} {value:g}" for name, value in options.model_dump().items() if value != defaults[name]]
+    if profile is not None and profile.input_gain_db:
+        changed.insert(0, f"input_gain_db {profile.input_gain_db:g}")
     return ", ".join(changed) or "–"
 
 
 def rows(arguments: argparse.Namespace, tell: Callable[[str], None]) -> Iterator[tuple[str, ...]]:
     first, second = load(arguments.data, arguments.limit)
-    noises = [one.samples for one in (*first, *second) if any(noise in one.name for noise in NOISES)]
     white = np.asarray(np.random.default_rng(0).standard_normal(5 * RATE) * 0.1, np.float32)
     tell(f"{len(first)} clips to tune on, {len(second)} of other speakers to score")
     objective = Objective()
+    with tempfile.TemporaryDirectory() as folder:
+        onsets = onsets_of(write_clips(second, None, white, Path(folder) / "as they are"), arguments.jobs)
     for microphone in MICROPHONES:
         if arguments.only and arguments.only not in microphone.name:
             continue
-        noise = white if microphone.snr_db is None else np.concatenate(noises)
+        noise, other_noise = (white, white) if microphone.snr_db is None else (noise_of(first), noise_of(second))
         with tempfile.TemporaryDirectory() as folder:
             tune_on = write_clips(first, microphone, noise, Path(folder) / "tune")
-            score_on = write_clips(second, microphone, noise, Path(folder) / "score")
-            default = score(score_on, GateOptions(), None, arguments.jobs)
+            score_on = write_clips(second, microphone, other_noise, Path(folder) / "score")
+            default = score(score_on, GateOptions(), None, onsets, arguments.jobs)
             calibration = calibrated(first, microphone, noise)
             profile = None
             if isinstance(calibration, Calibration):
                 profile = calibration.profile(name=microphone.name, source="simulated")
             start = GateOptions() if profile is None else profile.options()
-            middle = default if profile is None else score(score_on, start, profile, arguments.jobs)
+            middle = default if profile is None else score(score_on, start, profile, onsets, arguments.jobs)
             options, better = tuned(tune_on, profile, arguments.trials, arguments.jobs, objective)
-            last = score(score_on, options, profile, arguments.jobs) if better else middle
-        says = str(calibration) if profile is None or isinstance(calibration, AudioError) else changes(start)
+            last = score(score_on, options, profile, onsets, arguments.jobs) if better else middle
+        says = str(calibration) if profile is None or isinstance(calibration, AudioError) else changes(start, profile)
         yield (
             microphone.name,
             cells(default),

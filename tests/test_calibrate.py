@@ -12,13 +12,16 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from bench_material import RATE, noisy, voice
+from prosody_gate import Gate, GateEvent, GateEventKind, GateOptions, PocketSphinxListener, replay
+from prosody_gate.audio import amplified
 from prosody_gate.bench import read_manifest
 from prosody_gate.bench.scene import over_telephone
 from prosody_gate.cli import app
 from prosody_gate.cli.level_meter import level_meter, meter_text
 from prosody_gate.errors import AudioError
 from prosody_gate.profile import Profile
-from prosody_gate.tuning.calibration import calibrate, vad_gain
+from prosody_gate.tuning.calibration import calibrate, input_gain
+from prosody_gate.tuning.kept_recordings import MANIFEST, check_keep_folder
 from prosody_gate.tuning.mains_hum import find_mains_hum
 from prosody_gate.tuning.recorded_sound import RecordedSound
 from prosody_gate.tuning.vad_thresholds import choose_vad_options
@@ -131,37 +134,69 @@ def test_a_voice_that_is_too_quiet_for_the_vad_is_told_with_the_gain_that_it_nee
     assert "louder" in warning
 
 
-def test_the_vad_is_to_hear_a_quiet_voice_at_its_usual_level_and_a_loud_one_as_it_is(demo: Samples) -> None:
-    from prosody_gate.audio import amplified
-
-    loud, quiet = sound(demo), sound(amplified(demo, -25.0))
-    assert calibrate(loud).input_gain_db == 0.0
-    assert "input_gain_db" not in calibrate(loud).profile(name="a", source="b").to_dict()["microphone"]
-    found = calibrate(quiet)
-    assert found.voice_dbfs + found.input_gain_db == pytest.approx(-26.0, abs=1.0)
-    assert found.profile(name="a", source="b").input_gain_db == found.input_gain_db
-    # The thresholds suit what the VAD will hear, not what it hears now.
-    assert dict(found.vad.options) == dict(calibrate(loud).vad.options)
+def test_a_loud_voice_is_heard_as_it_is(demo: Samples) -> None:
+    loud = calibrate(sound(demo))
+    assert loud.input_gain_db == 0.0
+    assert "input_gain_db" not in loud.profile(name="a", source="b").to_dict()["microphone"]
 
 
-def test_the_gain_leaves_room_for_the_loudest_sound() -> None:
-    assert vad_gain(-50.0, peak=0.5) == 5.0
-    assert vad_gain(-50.0, peak=1.0) == 0.0
-    assert vad_gain(-90.0, peak=1e-4) == 40.0
+@pytest.mark.parametrize("quieter_db", [16.0, 20.0, 25.0, 34.0])
+def test_a_quiet_voice_is_measured_as_the_gate_will_hear_it(demo: Samples, quieter_db: float) -> None:
+    loud, found = calibrate(sound(demo)), calibrate(sound(amplified(demo, -quieter_db)))
+    assert found.voice_dbfs + found.input_gain_db == pytest.approx(-26.0, abs=1.5)
+    assert dict(found.vad.options) == dict(loud.vad.options)
+    assert found.vad.reasons == loud.vad.reasons
+    # What is told is as recorded; what is written is what the gate gets.
+    assert found.voice_dbfs == pytest.approx(loud.voice_dbfs - quieter_db, abs=1.5)
+    assert found.room_dbfs == pytest.approx(loud.room_dbfs - quieter_db, abs=1.5)
+    profile = found.profile(name="a", source="b")
+    assert profile.input_gain_db == found.input_gain_db > 0.0
+    assert profile.microphone.speaking_level_dbfs == pytest.approx(found.voice_dbfs + found.input_gain_db)
+    assert profile.microphone.noise_floor_dbfs == pytest.approx(found.room_dbfs + found.input_gain_db)
+
+
+def test_one_click_does_not_take_the_gain_away(demo: Samples) -> None:
+    quiet = amplified(demo, -25.0)
+    clicked = quiet.copy()
+    clicked[100:103] = 0.95, -0.9, 0.4
+    assert calibrate(sound(clicked)).input_gain_db == calibrate(sound(quiet)).input_gain_db
+
+
+def test_talk_in_the_recording_of_the_room_is_told_of_a_quiet_microphone_too(demo: Samples) -> None:
+    speech = np.concatenate([demo[7 * RATE : 8 * RATE], demo[25 * RATE : 28 * RATE]])
+    room = np.concatenate([white(3.0, -60.0), np.tile(speech, 2), white(3.0, -60.0)])
+    found = calibrate(sound(amplified(demo, -34.0)), sound(amplified(room, -34.0)))
+    assert found.talks_in_room
+
+
+def test_the_gain_leaves_room_for_the_peaks() -> None:
+    assert input_gain(-50.0, peak=0.5) == 5.0
+    assert input_gain(-50.0, peak=1.0) == 0.0
+    assert input_gain(-90.0, peak=1e-4) == 40.0
 
 
 def test_a_profile_brings_back_what_a_quiet_microphone_loses(demo: Samples, tmp_path: Path) -> None:
-    from prosody_gate import Gate, replay
-    from prosody_gate.audio import amplified
-
     quiet = amplified(demo, -34.0)
-    profile = calibrate(sound(quiet)).profile(name="quiet", source="demo")
+    agent, _ = soundfile.read(DEMO, dtype="float32")
     for name, samples in (("loud", demo), ("quiet", quiet)):
-        soundfile.write(tmp_path / f"{name}.wav", samples, RATE, subtype="FLOAT")
-    loud = replay(tmp_path / "loud.wav", Gate())
-    as_it_is = replay(tmp_path / "quiet.wav", Gate())
-    louder = replay(tmp_path / "quiet.wav", Gate(analyzer=profile.analyzer()), input_gain_db=profile.input_gain_db)
-    assert len(as_it_is.decisions) < len(louder.decisions) == len(loud.decisions)
+        soundfile.write(tmp_path / f"{name}.wav", np.stack([agent[:, 0], samples], axis=1), RATE, subtype="FLOAT")
+
+    def decisions(name: str, profile: Profile | None) -> tuple[GateEvent, ...]:
+        gate = Gate(
+            GateOptions() if profile is None else profile.options(),
+            listener=PocketSphinxListener(),
+            analyzer=None if profile is None else profile.analyzer(),
+        )
+        gain = 0.0 if profile is None else profile.input_gain_db
+        file = tmp_path / f"{name}.wav"
+        return replay(file, gate, agent_channel=0, user_channel=1, input_gain_db=gain).decisions
+
+    loud = decisions("loud", calibrate(sound(demo)).profile(name="loud", source="demo"))
+    found = decisions("quiet", calibrate(sound(quiet)).profile(name="quiet", source="demo"))
+    assert {event.kind for event in loud} >= {GateEventKind.CONFIRM, GateEventKind.CANCEL}
+    assert [event.kind for event in found] == [event.kind for event in loud]
+    assert [event.onset for event in found] == pytest.approx([event.onset for event in loud], abs=0.2)
+    assert [event.kind for event in decisions("quiet", None)] != [event.kind for event in loud]
 
 
 def test_a_little_clipping_is_told_and_much_is_refused(demo: Samples) -> None:
@@ -194,6 +229,26 @@ def test_a_voice_that_the_vad_misses_lowers_its_threshold_no_further_than_needed
     assert "60 %" in chosen.reasons[0]
 
 
+def test_a_threshold_that_brings_no_more_of_the_voice_stays() -> None:
+    for never in (probabilities((100, 0.1)), probabilities((80, 0.9), (20, 0.1))):
+        chosen = choose_vad_options(probabilities((100, 0.02)), never)
+        assert chosen.options == {}
+        assert "of your voice for speech here" in chosen.reasons[0]
+    some = probabilities((60, 0.9), (20, 0.42), (20, 0.1))
+    assert choose_vad_options(probabilities((100, 0.02)), some).options["activation_threshold"] == 0.4
+
+
+def test_scraps_of_the_room_that_a_lower_threshold_lets_in_ask_for_longer_speech() -> None:
+    room = probabilities((50, 0.02), (4, 0.46), (50, 0.02))
+    chosen = choose_vad_options(room, probabilities((80, 0.9), (15, 0.47), (5, 0.1)))
+    assert chosen.options == {
+        "activation_threshold": 0.45,
+        "deactivation_threshold": 0.315,
+        "min_speech_duration": 0.16,
+    }
+    assert len(chosen.reasons) == 2
+
+
 def test_short_scraps_of_speech_in_an_empty_room_ask_for_longer_speech() -> None:
     room = probabilities((50, 0.02), (3, 0.6), (50, 0.02))
     chosen = choose_vad_options(room, probabilities((100, 0.9)))
@@ -219,6 +274,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: Samples) -> Pa
     soundfile.write("slow.wav", white(2.0, -60.0), 6_000)
     soundfile.write("clipped.wav", np.clip(demo * 1000.0, -1.0, 1.0), RATE)
     soundfile.write("short.wav", demo[: RATE // 2], RATE)
+    soundfile.write("tiny.wav", white(0.01, -40.0), RATE)
     soundfile.write("stereo.wav", np.stack([demo, demo], axis=1), RATE)
     Path("text.wav").write_text("hello")
     return tmp_path
@@ -263,6 +319,7 @@ def test_json_alone_on_standard_output(folder: Path) -> None:
         (("clipped.wav",), "% of it is clipped; expected under 5 %"),
         (("slow.wav",), "6000"),
         (("--room", "narrow.wav", "--speech", "speech.wav"), "expected both from one microphone, at one rate"),
+        (("--room", "tiny.wav", "--speech", "speech.wav"), "tiny.wav: is 0.010 s long; expected seconds of sound"),
         (("--room", "room.wav"), "--speech"),
         (("stereo.wav",), "has 2 channels; expected --channel N"),
         (("text.wav",), "text.wav: is not audio"),
@@ -396,10 +453,26 @@ def test_the_guided_dialogue_at_a_terminal_with_a_fake_microphone(tmp_path: Path
     assert terminal.exitstatus == 0
     assert Profile.load(tmp_path / "p.toml").microphone.name == "USB headset"
     kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
-    assert kept == ["backchannels.flac", "calls.jsonl", "room.flac", "speech.flac", "stops.flac"]
-    manifest = read_manifest(tmp_path / "kept" / "calls.jsonl", strict=True)
+    assert kept == ["backchannels.flac", "calibration.jsonl", "room.flac", "speech.flac", "stops.flac"]
+    manifest = read_manifest(tmp_path / "kept" / "calibration.jsonl", strict=True)
     assert manifest.kind == "calls"
-    assert len(manifest.items) == 2
+    assert [item.group for item in manifest.items] == ["backchannels.flac", "stops.flac"]
+
+
+@pytest.mark.parametrize("kept", ["calibration.jsonl", "room.flac", "stops.flac"])
+def test_what_was_kept_before_is_not_written_over(tmp_path: Path, kept: str) -> None:
+    (tmp_path / kept).write_text("mine")
+    result = run("--record", "--output", str(tmp_path / "p.toml"), "--keep", str(tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert f"holds a {kept} already; expected a folder without" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [kept]
+
+
+def test_the_manifest_that_label_writes_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "calls.jsonl").write_text("mine")
+    check_keep_folder(tmp_path)
+    assert MANIFEST != "calls.jsonl"
 
 
 def test_without_keep_nothing_but_the_profile_is_left(tmp_path: Path) -> None:

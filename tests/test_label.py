@@ -131,6 +131,39 @@ def test_other_calls_in_the_manifest_stay_as_they_are_in_their_order(manifest: P
     assert [path.name for path in manifest.parent.iterdir()] == ["calls.jsonl"]
 
 
+def test_two_users_of_one_recording_are_two_lines(manifest: Path) -> None:
+    for channel in (0, 1):
+        label(LabelStore(manifest, {**CALL, "user_channel": channel}), "bq")
+    label(LabelStore(manifest, {**CALL, "user_channel": 0}), "iq")
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    assert [(line["user_channel"], len(line["events"])) for line in lines] == [(0, 2), (1, 1)]
+
+
+def test_a_line_that_leaves_the_users_channel_out_is_that_of_the_channel_it_means(manifest: Path) -> None:
+    line = {"audio": "call.wav", "agent_channel": 0, "events": [{"label": "noise", "start": 1.0, "end": 1.4}]}
+    manifest.write_text(json.dumps(line) + "\n")
+    assert len(LabelStore(manifest, {"audio": "call.wav", "user_channel": 1, "agent_channel": 0}).events) == 1
+
+
+def test_a_line_tells_in_one_way_when_the_agent_speaks(manifest: Path) -> None:
+    label(LabelStore(manifest, {**CALL, "user_channel": 1, "speaker": "me"}), "bq")
+    label(LabelStore(manifest, {"audio": "call.wav", "user_channel": 1, "agent_channel": 0}), "iq")
+    (line,) = (json.loads(text) for text in manifest.read_text().splitlines())
+    assert (line["agent_channel"], line["speaker"], len(line["events"])) == (0, "me", 2)
+    assert "agent" not in line
+
+
+def test_a_gate_that_fails_is_told_as_in_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prosody_gate.gate import Gate
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken source")
+
+    monkeypatch.setattr(Gate, "_weigh", broken)
+    with pytest.raises(RuntimeError, match="broken source"):
+        run("mono.wav", "--silent")
+
+
 @pytest.mark.parametrize("text", ["hello\n", '{"audio": "a.wav", "label": "noise"}\n', '{"events": []}\n', "[]\n"])
 def test_a_file_that_is_no_manifest_of_calls_is_not_touched(manifest: Path, text: str) -> None:
     manifest.write_text(text)
@@ -205,6 +238,7 @@ def test_a_call_without_overlaps_has_nothing_to_label(folder: Path) -> None:
         (("mono.wav", "--agent", "never"), "--agent never: without an agent there is no overlap"),
         (("mono.wav", "--output", "text.jsonl"), "text.jsonl:1: is no labelled call"),
         (("mono.wav", "--output", "missing/calls.jsonl"), "there is no folder missing"),
+        (("mono.wav", "--output", "calls.jsonl.gz"), "calls.jsonl.gz: is read as gzipped"),
         (("mono.wav", "--profile", "nosuch"), "profile 'nosuch': there is none of that name"),
         (("mono.wav", "--agent-channel", "4"), "channel"),
     ],

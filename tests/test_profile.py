@@ -151,6 +151,9 @@ def test_a_profile_made_in_code_is_checked_too() -> None:
             "[gate]: max_hold: expected a number, got True",
         ),
         (NAMED + "[gate]\nmax_wait = 2\n", "[gate]: unknown option 'max_wait'"),
+        (NAMED + '[gate]\nsource = "room.wav"\n', "[gate]: unknown option 'source'; expected one of sensitivity,"),
+        (NAMED + "[gate]\nself = 1\n", "[gate]: unknown option 'self'"),
+        (NAMED + "self = 1\n", "[microphone]: unknown field 'self'"),
         (
             NAMED + "[gate]\nactivation_threshold = 0.2\n",
             "[gate]: deactivation_threshold 0.35 is above activation_threshold 0.2",

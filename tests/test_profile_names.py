@@ -55,6 +55,11 @@ def test_a_file_of_that_name_here_comes_first(config: Path) -> None:
     assert Profile.load("headset").microphone.name == "from here"
 
 
+def test_a_folder_of_that_name_here_hides_no_profile(config: Path) -> None:
+    Path("headset").mkdir()
+    assert Profile.load("headset").microphone.name == "headset"
+
+
 def test_a_name_that_nobody_has_lists_those_there_are(config: Path) -> None:
     with pytest.raises(OptionError, match=r"profile 'desk': there is none of that name; .* headset, laptop"):
         Profile.load("desk")

@@ -68,7 +68,7 @@ def calibrate(
         typer.Option(
             metavar="FOLDER",
             rich_help_panel=GUIDED,
-            help="Keep the recordings, with a manifest for bench and tune. Default: nothing is kept.",
+            help="Keep the recordings here, with a manifest for bench and tune. Default: nothing is kept.",
         ),
     ] = None,
     name: Annotated[

@@ -100,10 +100,11 @@ def label(
         check_writable(manifest)
         store = LabelStore(manifest, _line(call, manifest, channels, recording, speaker))
         passes = 1 if channels.agent is None else 2
+        gate = setup.gate()
         with progress_of(passes * recording.duration) as advance:
             result = replay(
                 recording,
-                setup.gate(),
+                gate,
                 user_channel=channels.user,
                 agent_channel=channels.agent,
                 agent=channels.agent_speech,
@@ -112,6 +113,8 @@ def label(
                 progress=advance,
             )
         samples, sample_rate = recording.read(channels.user), recording.sample_rate
+    if gate.failure is not None:
+        raise gate.failure
     proposals = proposals_of(result, setup.options)
     labelling = Labelling(
         proposals,

@@ -14,7 +14,7 @@ from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
 
 if TYPE_CHECKING:
     from ..bench import SkippedLine
-    from ..tuning import TuneResult, TuneScores
+    from ..tuning import Gain, TuneResult, TuneScores
 
 AIM, SEARCH, OUTPUT = "The aim", "The search", "Output"
 """The panels of the help."""
@@ -117,7 +117,7 @@ def tune(
             metavar="NAME|P.toml",
             show_default=False,
             rich_help_panel=GATE,
-            help="Profile to start from: its microphone is kept, its options are what the result is held against.",
+            help="Profile to start from: its microphone is kept, its options and the default are to be beaten.",
         ),
     ] = None,
     listener: ListenerOption = None,
@@ -159,11 +159,11 @@ def tune(
 
     Tries durations, thresholds and hold limits, and keeps what reaches your aim: at most 2 % false interruptions, at
     least 99 % of the interruptions caught, then the smallest latency. Speakers or files are held out in turns, so the
-    table tells what to expect on new recordings, beside what the options at the start do on the same ones. A profile
-    that is no better than those is not written.
+    table tells what to expect on new recordings, beside what the options at the start do on the same ones, and the
+    default where the search begins with others. A profile that is not surely better than both is not written.
 
     MANIFEST is that of bench, clips or calls; `prosody-gate label` makes one of your own calls. It takes at least 20
-    interruptions and 20 others; a few hundred are better.
+    interruptions and 20 others, each kind of 2 or more speakers or recordings; a few hundred are better.
 
         prosody-gate tune clips.jsonl --profile headset.toml --output headset-tuned.toml --storage sqlite:///tune.db
     """
@@ -171,7 +171,7 @@ def tune(
     from ..atomic_file import check_writable
     from ..bench import read_manifest
     from ..tuning import Objective, SearchSpace, Tuner, TuneSettings, check_material, score, spread, tuned_profile
-    from ..tuning.tuner import check_counts
+    from ..tuning.tuner import check_counts, check_storage
     from ..vad import create_detector
     from .gate_setup import GateSetup
     from .step_progress import step_progress
@@ -194,7 +194,12 @@ def tune(
     create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
     space = SearchSpace.of(setup.options, search or ())
     check_writable(output)
-    items = check_material(read_manifest(manifest))
+    if name is not None and not name.strip():
+        raise OptionError(f"--name: expected text, got {name!r}")
+    read = read_manifest(manifest)
+    _tell_skipped(read.skipped)
+    items = check_material(read)
+    check_storage(storage)
     settings = TuneSettings(
         start=setup.options,
         profile=setup.profile,
@@ -207,27 +212,20 @@ def tune(
         step_progress("listening", len(items), wanted=not silent) as advance,
         spread(items, settings, source=str(manifest), jobs=jobs or os.cpu_count() or 1, progress=advance) as recordings,
     ):
-        real = sum(event.is_interruption for event in recordings.events)
-        groups = len({event.group for event in recordings.events})
-        check_counts(real, len(recordings.events) - real, groups, source=str(manifest))
         _tell_skipped(recordings.skipped)
+        check_counts(((event.group, event.is_interruption) for event in recordings.events), source=str(manifest))
         tuner = Tuner(recordings, space, objective, seed=seed, storage=storage)
         with step_progress("trying", trials, wanted=not silent) as tried:
             result = tuner.run(
                 trials, patience=patience, progress=None if tried is None else lambda done, _cost: tried(done)
             )
         scores = score(tuner, result, recordings.events)
-    better = result.gain.is_sure
     if as_json:
         _print_json(result, scores)
     elif not quiet:
         _print_tables(result, scores, aim=objective.sentence, groups=tuner.groups)
-    if not better and not force:
-        raise OptionError(
-            f"{output}: not written, for nothing found is surely better on held-out recordings than what the search "
-            f"began with (gain {result.gain.value:.3f} s, standard error {result.gain.error:.3f} s); "
-            "expected more: add recordings, or --force"
-        )
+    if not result.is_better and not force:
+        raise OptionError(f"{output}: not written, for {_why_not(result)}")
     written = tuned_profile(
         result.best.options,
         start=setup.profile,
@@ -248,17 +246,42 @@ def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
         typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
 
 
+def _why_not(result: TuneResult) -> str:
+    from ..tuning.tuner import LEAST_FOLDS
+
+    gain, before = result.gain, "what the search began with"
+    if gain.is_sure:
+        gain, before = result.gain_over_default, "the default options"
+    if gain.is_sure:
+        return "over all recordings nothing is likely better than what the search began with; --force writes that"
+    if gain.folds < LEAST_FOLDS:
+        return (
+            f"{gain.folds} speakers or recordings do not tell whether anything is better than {before}; "
+            f"expected at least {LEAST_FOLDS}, or --force"
+        )
+    return (
+        f"nothing found is surely better on held-out recordings than {before} (gain {gain.value:.3f} s, standard "
+        f"error {gain.error:.3f} s); expected more: add recordings, or --force"
+    )
+
+
+def _rounded(gain: Gain) -> dict[str, float]:
+    return {"value": round(gain.value, 4), "standard_error": round(gain.error, 4)}
+
+
 def _print_json(result: TuneResult, scores: TuneScores) -> None:
     import json
 
     report = {
         "trials": result.trials,
         "stopped_early": result.stopped_early,
-        "better": result.gain.is_sure,
-        "gain": {"value": round(result.gain.value, 4), "standard_error": round(result.gain.error, 4)},
+        "better": result.is_better,
+        "gain": _rounded(result.gain),
+        "gain_over_default": _rounded(result.gain_over_default),
         "options": {"start": result.start.options.model_dump(), "best": result.best.options.model_dump()},
         "importance": {name: round(share, 4) for name, share in result.importance.items()},
         "start": scores.start.to_dict(),
+        "default": scores.default.to_dict(),
         "expected": scores.expected.to_dict(),
         "best": scores.best.to_dict(),
     }
@@ -271,7 +294,7 @@ def _print_tables(result: TuneResult, scores: TuneScores, *, aim: str, groups: i
     from .tune_tables import options_table, scores_table
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
-    console.print(scores_table(scores))
+    console.print(scores_table(scores, with_default=result.default is not result.start))
     console.print()
     console.print(options_table(result))
     console.print()

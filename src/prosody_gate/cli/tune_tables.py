@@ -13,19 +13,38 @@ if TYPE_CHECKING:
     from ..tuning import TuneResult, TuneScores
 
 
-def scores_table(scores: TuneScores) -> Table:
-    """Before and after, on held-out recordings and on those of the search."""
+def scores_table(scores: TuneScores, *, with_default: bool) -> Table:
+    """Before and after, on held-out recordings and on those of the search.
+
+    Args:
+        scores: What to show.
+        with_default: Whether the search began with other options than the default.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
-    for heading in ("before", "after, on held-out\nrecordings", "after, on these\nvery recordings"):
+    columns = {
+        "before": scores.start,
+        "after,\non held-out\nrecordings": scores.expected,
+        "after,\non these very\nrecordings": scores.best,
+    }
+    if with_default:
+        columns = {"default": scores.default, **columns}
+    for heading in columns:
         table.add_column(heading, justify="right")
-    columns = (scores.start, scores.expected, scores.best)
-    table.add_row("caught within 3 s", *(_share(score.caught) for score in columns))
-    table.add_row("false interruptions", *(_share(score.false_interruptions) for score in columns))
+    shown = columns.values()
+
+    def share(value: Share) -> str:
+        # Four of them side by side are too wide for a terminal.
+        return _share(value, "\n" if with_default else "  ")
+
+    table.add_row("caught within 3 s", *(share(score.caught) for score in shown))
+    table.add_row("false interruptions", *(share(score.false_interruptions) for score in shown))
     for label in scores.start.false_by_label:
-        table.add_row(f"  {label}", *(_share(score.false_by_label[label]) for score in columns))
-    table.add_row("latency, median", *(_latency(score, "p50") for score in columns))
-    table.add_row("latency, 90 % within", *(_latency(score, "p90") for score in columns))
+        table.add_row(f"  {label}", *(share(score.false_by_label[label]) for score in shown))
+    if scores.start.unlabelled is not None:
+        table.add_row("unlabelled, stopped", *(str(score.unlabelled) for score in shown))
+    table.add_row("latency, median", *(_latency(score, "p50") for score in shown))
+    table.add_row("latency, 90 % within", *(_latency(score, "p90") for score in shown))
     return table
 
 
@@ -46,11 +65,11 @@ def options_table(result: TuneResult) -> Table:
     return table
 
 
-def _share(share: Share) -> str:
+def _share(share: Share, between: str) -> str:
     if share.value is None or share.interval is None:
         return "n/a"
     low, high = share.interval
-    return f"{100.0 * share.value:.1f} %  ({100.0 * low:.1f}–{100.0 * high:.1f})"
+    return f"{100.0 * share.value:.1f} %{between}({100.0 * low:.1f}–{100.0 * high:.1f})"
 
 
 def _latency(score: SystemScore, percentile: str) -> str:

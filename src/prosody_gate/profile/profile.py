@@ -201,7 +201,7 @@ def _check_version(table: object, *, source: str) -> None:
 
 def _microphone(table: dict[str, Any], *, source: str) -> Microphone:
     try:
-        return Microphone(**table)
+        return Microphone.model_validate(table)
     except ValidationError as error:
         problem = error.errors()[0]
     name = ".".join(str(part) for part in problem["loc"])
@@ -219,9 +219,13 @@ def _microphone(table: dict[str, Any], *, source: str) -> Microphone:
 
 
 def _gate(table: dict[str, Any], *, source: str) -> Mapping[str, float]:
+    fields = GateOptions.model_fields
     for name, value in table.items():
+        # Checked before they become arguments: some names would be taken for those of the call itself.
+        if name not in fields:
+            raise OptionError(f"{source}: unknown option {name!r}; expected {_listed(fields)}")
         # pydantic would take true for 1 and "0.5" for 0.5; in a file either is a slip.
-        if name in GateOptions.model_fields and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise OptionError(f"{source}: {name}: expected a number, got {value!r}")
     GateOptions.create(source, **table)
     return MappingProxyType({name: float(value) for name, value in table.items()})

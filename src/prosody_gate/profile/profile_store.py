@@ -51,7 +51,7 @@ def find_profile(path_or_name: str | os.PathLike[str]) -> Path:
         OptionError: No profile has that name; lists those there are.
     """
     path = Path(path_or_name)
-    if path.name != os.fspath(path_or_name) or path.suffix == SUFFIX or os.path.exists(path):
+    if path.name != os.fspath(path_or_name) or path.suffix == SUFFIX or os.path.isfile(path):
         return path
     named = named_profiles()
     for profile in named:

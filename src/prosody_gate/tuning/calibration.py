@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ..audio import FRAME_DURATION
 from ..errors import AudioError
@@ -41,11 +42,20 @@ CLOSE_TO_ROOM_DB: Final = 10.0
 QUIET_DBFS: Final = -45.0
 """Voice below which the VAD begins to miss short words (benchmarks/microphones.py, -30 dB)."""
 
+MISJUDGED_DB: Final = 5.0
+"""By how much a quiet voice may seem louder than it is: its soft frames lie below the lowest noise floor there is."""
+
 USUAL_DBFS: Final = -26.0
 """Where a voice should be: the level that speech is brought to for measurements (ITU-T P.56)."""
 
 PEAK_MARGIN_DB: Final = 1.0
-"""What the loudest sample stays below full scale when amplified."""
+"""What the peaks of the voice stay below full scale when amplified."""
+
+PEAK_PERCENTILE: Final = 99.9
+"""Of the samples of a voice, what counts as its peak: a single click does not."""
+
+LOUDEST_ROUNDS: Final = 3
+"""Times that a quiet voice is amplified and measured anew at most, for a level within 1 dB."""
 
 MOST_GAIN_DB: Final = 40.0
 """What a profile may hold."""
@@ -64,9 +74,9 @@ class Calibration:
     """What was measured at a microphone."""
 
     room_dbfs: float
-    """Noise floor, in dBFS."""
+    """Noise floor as recorded, in dBFS."""
     voice_dbfs: float
-    """Usual level of the user's voiced speech, in dBFS."""
+    """Usual level of the user's voiced speech as recorded, in dBFS."""
     pitch_hz: float
     """The user's usual F0, in Hz."""
     band_hz: float
@@ -78,7 +88,7 @@ class Calibration:
     hum: MainsHum | None
     """Of the mains, where there is some."""
     input_gain_db: float
-    """How much louder than recorded the VAD has to hear the user, in dB; 0 where the voice is loud enough."""
+    """How much louder than recorded gate and VAD have to hear the user, in dB; 0 where the voice is loud enough."""
     vad: VadChoice
     """What the VAD needs here, once it hears that."""
     talks_in_room: bool
@@ -115,7 +125,7 @@ class Calibration:
         if self.voice_dbfs < QUIET_DBFS:
             advice = f"turn the microphone up, by {USUAL_DBFS - self.voice_dbfs:.0f} dB at best, and calibrate again"
             if self.input_gain_db:
-                advice += f"; until then this profile lets the VAD hear you {self.input_gain_db:.0f} dB louder"
+                advice += f"; until then this profile lets the gate hear you {self.input_gain_db:.0f} dB louder"
             found.append(
                 f"your voice is at {self.voice_dbfs:.0f} dBFS, so quiet that VADs miss short words; expected "
                 f"{QUIET_DBFS:.0f} or more: {advice}"
@@ -144,8 +154,9 @@ class Calibration:
         return Profile(
             microphone=Microphone(
                 name=name,
-                noise_floor_dbfs=_within(self.room_dbfs, -100.0, 0.0),
-                speaking_level_dbfs=_within(self.voice_dbfs, -100.0, 0.0),
+                # As the gate will hear them.
+                noise_floor_dbfs=_within(self.room_dbfs + self.input_gain_db, -100.0, 0.0),
+                speaking_level_dbfs=_within(self.voice_dbfs + self.input_gain_db, -100.0, 0.0),
                 pitch_hz=_within(self.pitch_hz, *PITCH_RANGE_HZ),
                 band_hz=self.band_hz,
                 input_gain_db=self.input_gain_db or None,
@@ -194,17 +205,19 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
             f"{speech.name}: {100.0 * speech.clipped_share:.0f} % of it is clipped; expected under "
             f"{100.0 * CLIPPED_ERROR:.0f} %: turn the microphone down and record again"
         )
-    said = MeasuredSound.of(speech)
+    as_it_is = MeasuredSound.of(speech)
+    gain_db, said = _loud_enough(as_it_is)
     seconds = float(said.is_speech.sum()) * FRAME_DURATION
-    voiced = said.is_voiced & (said.is_speech if seconds >= LEAST_SPEECH else True)
+    voiced = _voiced(said)
     if seconds < LEAST_SPEECH and voiced.sum() * FRAME_DURATION < LEAST_SPEECH / 2:
         hint = ": is it the right device, and the right channel?" if seconds == 0.0 else ""
         raise AudioError(f"{speech.name}: {seconds:.1f} s of speech found; expected {LEAST_SPEECH:g} s or more{hint}")
     if voiced.sum() < LEAST_VOICED:
         raise AudioError(f"{speech.name}: no voice found in it; expected somebody speaking")
-    empty = said if room is None else MeasuredSound.of(room)
+    empty = said if room is None else MeasuredSound.of(room.louder(gain_db))
+    talks_in_room = room is not None and float(np.mean(empty.is_speech)) > TALKED_IN_ROOM
     frames = empty.is_room
-    if room is not None and float(np.mean(empty.is_speech)) <= TALKED_IN_ROOM:
+    if room is not None and not talks_in_room:
         # Asked for as the room: what sounds like speech in it is the room too.
         frames = np.ones_like(frames)
         frames[: min(16, len(frames) // 2)] = False
@@ -213,38 +226,62 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         raise AudioError(
             f"{empty.sound.name}: {frames.sum() * FRAME_DURATION:.1f} s {what} found; expected {LEAST_ROOM:g} s or more"
         )
-    voice_db = float(said.level_dbfs[voiced].mean())
+    voice_db = _level_of(said)
     loud = voiced & (said.level_dbfs > voice_db - 6.0)
-    gain_db = vad_gain(voice_db, peak=float(np.abs(speech.samples).max()))
-    louder, louder_room = said, empty
-    if gain_db > 0.0:
-        louder = MeasuredSound.of(speech.louder(gain_db))
-        louder_room = louder if room is None else MeasuredSound.of(room.louder(gain_db))
     return Calibration(
-        room_dbfs=float(np.median(empty.floor_dbfs[frames])),
-        voice_dbfs=voice_db,
+        room_dbfs=float(np.median(empty.floor_dbfs[frames])) - gain_db,
+        voice_dbfs=voice_db - gain_db,
         pitch_hz=geometric_mean(said.pitch_hz[voiced]),
-        band_hz=min(upper_edge_hz(said.samples_of(voiced | said.is_speech)), speech.sample_rate / 2.0),
+        # As recorded: peaks cut off by the gain would widen the band.
+        band_hz=min(upper_edge_hz(as_it_is.samples_of(voiced | said.is_speech)), speech.sample_rate / 2.0),
         clipped_share=speech.clipped_share,
         speech_seconds=seconds,
         hum=find_mains_hum(empty.samples_of(frames).ravel()),
         input_gain_db=gain_db,
-        vad=choose_vad_options(louder_room.probability[frames], louder.probability[loud]),
-        talks_in_room=room is not None and float(np.mean(empty.is_speech)) > TALKED_IN_ROOM,
+        vad=choose_vad_options(empty.probability[frames], said.probability[loud]),
+        talks_in_room=talks_in_room,
     )
 
 
-def vad_gain(voice_dbfs: float, *, peak: float) -> float:
-    """How much louder a VAD should hear a voice, in whole dB; 0 where it is loud enough or would be clipped.
+def input_gain(voice_dbfs: float, *, peak: float) -> float:
+    """What brings a voice to the usual level without clipping it, in whole dB, 0 or more.
 
     Args:
-        voice_dbfs: Its usual level.
-        peak: Largest sample of the recording, 0 to 1.
+        voice_dbfs: Its level.
+        peak: Of its samples, 0 to 1.
     """
-    if voice_dbfs >= QUIET_DBFS:
-        return 0.0
     headroom_db = -20.0 * math.log10(peak) - PEAK_MARGIN_DB
     return max(float(math.floor(min(USUAL_DBFS - voice_dbfs, headroom_db, MOST_GAIN_DB))), 0.0)
+
+
+def _loud_enough(as_it_is: MeasuredSound) -> tuple[float, MeasuredSound]:
+    """The gain that a quiet voice needs (0 for one that is not), and its recording measured with it."""
+    gain_db, said = 0.0, as_it_is
+    for _ in range(LOUDEST_ROUNDS):
+        voiced = _voiced(said)
+        if not voiced.any():
+            break
+        level = _level_of(said) - gain_db
+        if gain_db == 0.0 and level >= QUIET_DBFS + MISJUDGED_DB:
+            break
+        peak = float(np.percentile(np.abs(as_it_is.samples_of(voiced)), PEAK_PERCENTILE))
+        wanted = input_gain(level, peak=peak)
+        if abs(wanted - gain_db) < 1.0:
+            break
+        gain_db, said = wanted, MeasuredSound.of(as_it_is.sound.louder(wanted))
+    if gain_db > 0.0 and not (_voiced(said).any() and _level_of(said) - gain_db < QUIET_DBFS):
+        return 0.0, as_it_is  # loud enough after all
+    return gain_db, said
+
+
+def _voiced(said: MeasuredSound) -> npt.NDArray[np.bool_]:
+    """The voiced frames of the user; of a VAD that hears too little, those that it misses too."""
+    seconds = float(said.is_speech.sum()) * FRAME_DURATION
+    return said.is_voiced & (said.is_speech if seconds >= LEAST_SPEECH else True)
+
+
+def _level_of(said: MeasuredSound) -> float:
+    return float(said.level_dbfs[_voiced(said)].mean())
 
 
 def _within(value: float, low: float, high: float) -> float:

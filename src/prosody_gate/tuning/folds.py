@@ -15,8 +15,8 @@ MOST_FOLDS: Final = 5
 def folds_of(events: Sequence[TuningEvent], *, seed: int, folds: int = MOST_FOLDS) -> Mapping[str, int]:
     """The fold of each group.
 
-    Groups are dealt out, the largest first, to the fold that has the fewest events like theirs; a hash decides between
-    equals, so the order of the manifest makes no difference.
+    Groups are dealt out, the largest first, to the fold that has the fewest events like theirs, and of such folds to
+    the one with the fewest events; a hash decides between equals, so the order of the manifest makes no difference.
 
     Args:
         events: With the groups they belong to.
@@ -34,7 +34,10 @@ def folds_of(events: Sequence[TuningEvent], *, seed: int, folds: int = MOST_FOLD
     chosen = {}
     for group in sorted(labels, key=lambda name: (-labels[name].total(), _hash(name, seed))):
         own = labels[group]
-        fold = min(range(count), key=lambda place: (sum(own[kind] * filled[place][kind] for kind in own), place))
+        fold = min(
+            range(count),
+            key=lambda place: (sum(own[kind] * filled[place][kind] for kind in own), filled[place].total(), place),
+        )
         filled[fold] += own
         chosen[group] = fold
     return chosen

@@ -20,10 +20,12 @@ class LabelStore:
         call: The call's line without its events: audio, channels, when the agent speaks.
 
     Raises:
-        ManifestError: The file is there and is no manifest of calls.
+        ManifestError: The file is there and is no manifest of calls, or its name is that of a gzipped one.
     """
 
     def __init__(self, manifest: Path, call: dict[str, Any]) -> None:
+        if manifest.suffix == ".gz":
+            raise ManifestError(f"{manifest}: is read as gzipped, and labels are written as text; expected .jsonl")
         self._manifest = manifest
         self._call = call
         self._others: list[str] = []
@@ -77,7 +79,7 @@ class LabelStore:
             try:
                 fields = json.loads(text)
                 events = fields["events"]
-                mine = fields["audio"] == self._call["audio"]
+                mine = (fields["audio"], _user_channel(fields)) == (self._call["audio"], _user_channel(self._call))
                 well_formed = all(
                     event["label"] in LABELS and float(event["start"]) < float(event["end"]) for event in events
                 )
@@ -88,7 +90,9 @@ class LabelStore:
                 raise ManifestError(f"{self._manifest}:{number}: is no labelled call; expected a manifest of calls")
             if mine:
                 self._place = len(self._others)
-                self._call = {**{name: value for name, value in fields.items() if name != "events"}, **self._call}
+                # When the agent speaks is told by its channel or in spans, never by both.
+                told_anew = {"events", "agent", "agent_channel"}
+                self._call = {**{name: value for name, value in fields.items() if name not in told_anew}, **self._call}
                 self.events = list(events)
             else:
                 self._others.append(text)
@@ -99,3 +103,9 @@ class LabelStore:
             lines.insert(self._place, json.dumps({**self._call, "events": self.events}, ensure_ascii=False))
         with replacing(self._manifest) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _user_channel(fields: dict[str, Any]) -> int:
+    """The user's channel of a line, by the manifest's own rule where it is not said."""
+    agent = fields.get("agent_channel")
+    return int(fields.get("user_channel", 0 if agent is None else 1 - int(agent)))

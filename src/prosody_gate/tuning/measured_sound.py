@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_SAMPLES
+from ..errors import AudioError
 from ..prosody import ProsodyAnalyzer
 from ..vad import SileroDetector
 from .recorded_sound import RecordedSound
@@ -50,10 +51,13 @@ class MeasuredSound:
         """Run the front end over a recording.
 
         Raises:
+            AudioError: The recording is shorter than one frame.
             ModelError: The Silero model is missing.
         """
-        detector, analyzer = SileroDetector(), ProsodyAnalyzer()
         count = len(sound.samples) // FRAME_SAMPLES
+        if not count:
+            raise AudioError(f"{sound.name}: is {sound.duration:.3f} s long; expected seconds of sound")
+        detector, analyzer = SileroDetector(), ProsodyAnalyzer()
         rows = np.empty((4, count))
         for index in range(count):
             frame = sound.samples[index * FRAME_SAMPLES : (index + 1) * FRAME_SAMPLES]

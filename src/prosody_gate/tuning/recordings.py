@@ -73,23 +73,32 @@ class Recordings:
         *,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        front_end = FrontEnd(settings)
+        self._front_end = FrontEnd(settings)
+        self._source = source
         self._recordings: list[_Recording] = []
         self.skipped: list[SkippedLine] = []
         """Recordings that cannot be used."""
         for done, item in enumerate(items):
             if progress is not None:
                 progress(done)
-            try:
-                stream = front_end.stream(item)
-            except AudioError as error:
-                self.skipped.append(SkippedLine(item.line, f"{source}:{item.line}: {error}"))
-                continue
-            self._recordings.append(_Recording(item.group, stream, _labels_of(item, stream, settings.start)))
-        self.events: tuple[TuningEvent, ...] = tuple(
+            self.add(item)
+
+    def add(self, item: Clip | Call) -> None:
+        """Prepare one more recording."""
+        try:
+            stream = self._front_end.stream(item)
+        except AudioError as error:
+            self.skipped.append(SkippedLine(item.line, f"{self._source}:{item.line}: {error}"))
+            return
+        labels = _labels_of(item, stream, self._front_end.settings.start)
+        self._recordings.append(_Recording(item.group, stream, labels))
+
+    @property
+    def events(self) -> tuple[TuningEvent, ...]:
+        """What is scored, in the order in which `judge` tells of it."""
+        return tuple(
             label.event for recording in self._recordings for label in recording.labels if label.event is not None
         )
-        """What is scored, in the order in which `judge` tells of it."""
 
     def judge(self, options: GateOptions) -> Judged:
         """What a gate with these options does to all events."""

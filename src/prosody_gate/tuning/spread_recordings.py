@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from typing import Final
 
 from ..bench import Call, Clip, SkippedLine
@@ -17,6 +17,9 @@ from ..gate import GateOptions
 from .recordings import Judged, Recordings
 from .tune_settings import TuneSettings
 from .tuning_event import TuningEvent
+
+BATCH: Final = 8
+"""Recordings that a process prepares before it tells of it."""
 
 LEAST_SHARE: Final = 8
 """Clips for which another process is worth starting."""
@@ -33,8 +36,11 @@ class SpreadRecordings:
         parts: Sequence[Recordings | ProcessPoolExecutor],
         prepared: Sequence[_Prepared],
         settings: TuneSettings,
+        items: Sequence[Clip | Call],
     ) -> None:
         self._parts = parts
+        self.items = tuple(items)
+        """The recordings, those that cannot be used included."""
         self.settings = settings
         """What no trial changes."""
         self.events: tuple[TuningEvent, ...] = tuple(event for part in prepared for event in part[0])
@@ -84,49 +90,67 @@ def spread(
     jobs = max(1, min(jobs, len(items) // LEAST_SHARE if isinstance(items[0], Clip) else len(items)))
     if jobs == 1:
         recordings = Recordings(items, settings, source, progress=progress)
-        yield SpreadRecordings([recordings], [(recordings.events, tuple(recordings.skipped))], settings)
+        yield SpreadRecordings([recordings], [(recordings.events, tuple(recordings.skipped))], settings, items)
         return
     # Dealt out in turns: a manifest is often sorted by length or by label.
     shares = [items[part::jobs] for part in range(jobs)]
     # Spawned: a forked process would inherit the threads of onnxruntime in the middle of what they do.
     context = multiprocessing.get_context("spawn")
-    pools = [ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_end_with_parent) for _ in shares]
+    pipes = [context.Pipe(duplex=False) for _ in shares]
+    pools = [
+        ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_end_with_parent, initargs=(reader,))
+        for reader, _ in pipes
+    ]
     try:
         waiting = {
-            pool.submit(_prepare, tuple(share), settings, source): place
-            for place, (pool, share) in enumerate(zip(pools, shares, strict=True))
+            pool.submit(_prepare, tuple(share[first : first + BATCH]), settings, source): len(share[first:][:BATCH])
+            for pool, share in zip(pools, shares, strict=True)
+            for first in range(0, len(share), BATCH)
         }
-        prepared: dict[int, _Prepared] = {}
+        done = 0
         for future in as_completed(waiting):
-            prepared[waiting[future]] = future.result()
+            future.result()
+            done += waiting[future]
             if progress is not None:
-                progress(sum(len(shares[place]) for place in prepared))
-        yield SpreadRecordings(pools, [prepared[place] for place in sorted(prepared)], settings)
+                progress(done)
+        prepared = [pool.submit(_prepared).result() for pool in pools]
+        yield SpreadRecordings(pools, prepared, settings, items)
     finally:
+        # Ends the processes at once, in the middle of what they do: after Ctrl-C nobody waits for that.
+        for _, writer in pipes:
+            writer.close()
         for pool in pools:
             pool.shutdown(cancel_futures=True)
+        for reader, _ in pipes:
+            reader.close()
 
 
 _own: Recordings | None = None
 """The recordings of this process, where it is one of several."""
 
 
-def _end_with_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it ends, even where it was killed."""
+def _end_with_parent(told: Connection) -> None:
+    """Leave Ctrl-C to the parent, and end when it says so or ends, even where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
+    # The parent writes nothing: the pipe is readable when its end of it is closed.
+    threading.Thread(target=_exit_after, args=(told,), daemon=True).start()
 
 
-def _exit_after(sentinel: int) -> None:
-    wait([sentinel])
+def _exit_after(told: Connection) -> None:
+    wait([told])
     os._exit(1)
 
 
-def _prepare(items: tuple[Clip | Call, ...], settings: TuneSettings, source: str) -> _Prepared:
+def _prepare(items: tuple[Clip | Call, ...], settings: TuneSettings, source: str) -> None:
     global _own
-    _own = Recordings(items, settings, source)
+    if _own is None:
+        _own = Recordings((), settings, source)
+    for item in items:
+        _own.add(item)
+
+
+def _prepared() -> _Prepared:
+    assert _own is not None
     return _own.events, tuple(_own.skipped)
 
 

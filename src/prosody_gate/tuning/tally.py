@@ -35,13 +35,13 @@ class Tally:
     latency: float = 0.0
     """Sum of the latencies of those timed, in seconds."""
     others: int = 0
-    """Events that are not to be confirmed, confirmed overlaps that nobody labelled included."""
+    """Events that are not to be confirmed. What nobody labelled is not among them: it may be either."""
     false: int = 0
     """Of these, confirmed with the threshold a margin lower."""
 
     @classmethod
-    def of(cls, events: Iterable[tuple[TuningEvent, Confirms]], strangers: int = 0) -> Tally:
-        """Count events, and confirmed overlaps that nobody labelled."""
+    def of(cls, events: Iterable[tuple[TuningEvent, Confirms]]) -> Tally:
+        """Count events."""
         interruptions = caught = others = false = 0
         latencies = []
         for event, confirms in events:
@@ -55,7 +55,7 @@ class Tally:
                 false += confirms.eager is not None
         # Exact whatever the order, which is another with another number of processes.
         latency = math.fsum(latencies)
-        return cls(interruptions, caught, len(latencies), latency, others + strangers, false + strangers)
+        return cls(interruptions, caught, len(latencies), latency, others, false)
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(

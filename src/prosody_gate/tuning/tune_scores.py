@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..bench import Outcome, SystemScore, Verdict
 from ..gate import GateOptions
 from .tuner import Tuner, TuneResult
 from .tuning_event import TuningEvent
+
+
+class _Judged(NamedTuple):
+    """All recordings under one set of options."""
+
+    verdicts: list[tuple[Outcome, Verdict]]
+    strangers: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -16,6 +24,8 @@ class TuneScores:
 
     start: SystemScore
     """Under the options that the search began with."""
+    default: SystemScore
+    """Under those that a gate has by itself."""
     expected: SystemScore
     """Each event under options chosen without its speaker or file: what to expect on new recordings."""
     best: SystemScore
@@ -24,23 +34,36 @@ class TuneScores:
 
 def score(tuner: Tuner, result: TuneResult, events: tuple[TuningEvent, ...]) -> TuneScores:
     """Score the start, the held-out choice and the result."""
-    known: dict[GateOptions, list[tuple[Outcome, Verdict]]] = {}
+    known: dict[GateOptions, _Judged] = {}
 
-    def judged(options: GateOptions) -> list[tuple[Outcome, Verdict]]:
+    def judged(options: GateOptions) -> _Judged:
         if options not in known:
-            confirmed = tuner.judge(options).confirmed
-            known[options] = [
+            found = tuner.judge(options)
+            verdicts = [
                 (_outcome(event), Verdict(confirmed=time, decided=time))
-                for event, time in zip(events, confirmed, strict=True)
+                for event, time in zip(events, found.confirmed, strict=True)
             ]
+            known[options] = _Judged(verdicts, found.strangers)
         return known[options]
 
+    def scored(name: str, found: _Judged) -> SystemScore:
+        unlabelled = sum(count for _, count in found.strangers) if tuner.has_calls else None
+        return SystemScore.of(name, found.verdicts, unlabelled=unlabelled)
+
     held_out = [judged(candidate.options) for candidate in result.held_out]
-    expected = [held_out[tuner.fold_of(event.group)][place] for place, event in enumerate(events)]
+    expected = _Judged(
+        [held_out[tuner.fold_of(event.group) or 0].verdicts[place] for place, event in enumerate(events)],
+        # A recording in which nothing is scored has no fold: any of them tells of it.
+        tuple(
+            held_out[tuner.fold_of(group) or 0].strangers[place]
+            for place, (group, _) in enumerate(held_out[0].strangers)
+        ),
+    )
     return TuneScores(
-        SystemScore.of("start", judged(result.start.options)),
-        SystemScore.of("expected", expected),
-        SystemScore.of("best", judged(result.best.options)),
+        start=scored("start", judged(result.start.options)),
+        default=scored("default", judged(result.default.options)),
+        expected=scored("expected", expected),
+        best=scored("best", judged(result.best.options)),
     )
 
 

@@ -19,6 +19,9 @@ HIGHER: Final = (0.6, 0.7, 0.8)
 HEARD: Final = 0.9
 """Share of the loud voiced frames that must be speech to the VAD."""
 
+LEAST_GROWTH: Final = 0.01
+"""Share of the voice that a lower threshold must bring in: lowered for nothing, it lets in the room alone."""
+
 LONGEST_IN_ROOM: Final = 4
 """Frames (0.13 s) of speech in an empty room that a longer `min_speech_duration` may put up with; beyond that it would
 keep words out."""
@@ -46,51 +49,48 @@ def choose_vad_options(room: npt.NDArray[np.float64], voice: npt.NDArray[np.floa
     """
     defaults = GateOptions()
     usual = defaults.activation_threshold
-    heard = _share(voice, usual)
+    options: dict[str, float] = {}
+    reasons = []
+    threshold, heard = usual, _share(voice, usual)
     if heard < HEARD:
-        fitting = [threshold for threshold in LOWER if _longest_run(room, threshold) <= LONGEST_IN_ROOM]
-        reached = [threshold for threshold in fitting if _share(voice, threshold) >= HEARD]
-        threshold = next(iter(reached), min(fitting, default=usual))
+        threshold = _lower(room, voice, usual)
+        reason = f"the VAD takes only {100 * heard:.0f} % of your voice for speech here"
         if threshold < usual:
-            options = {
-                "activation_threshold": threshold,
-                "deactivation_threshold": round(DEACTIVATION_RATIO * threshold, 3),
-            }
+            options["activation_threshold"] = threshold
+            options["deactivation_threshold"] = round(DEACTIVATION_RATIO * threshold, 3)
             after = _share(voice, threshold)
-            reason = (
-                f"the VAD takes only {100 * heard:.0f} % of your voice for speech here: activation_threshold "
-                f"{threshold:g} instead of {usual:g} makes it {100 * after:.0f} %"
-            )
-            return VadChoice(options, (reason,))
-        return VadChoice({}, (f"the VAD takes only {100 * heard:.0f} % of your voice for speech here",))
-    run = _longest_run(room, usual)
+            reason += f": activation_threshold {threshold:g} instead of {usual:g} makes it {100 * after:.0f} %"
+        reasons.append(reason)
+    run = _longest_run(room, threshold)
     if run < round(defaults.min_speech_duration / FRAME_DURATION):
-        return VadChoice({}, ())
+        return VadChoice(options, tuple(reasons))
+    sounds = f"your room sounds like speech for up to {run * FRAME_DURATION:.2f} s at a time: "
     if run <= LONGEST_IN_ROOM:
-        duration = round((run + 1) * FRAME_DURATION, 3)
-        return VadChoice(
-            {"min_speech_duration": duration},
-            (
-                f"your room sounds like speech for up to {run * FRAME_DURATION:.2f} s at a time: min_speech_duration "
-                f"{duration:g} instead of {defaults.min_speech_duration:g} leaves that out",
-            ),
+        options["min_speech_duration"] = duration = round((run + 1) * FRAME_DURATION, 3)
+        reasons.append(
+            f"{sounds}min_speech_duration {duration:g} instead of {defaults.min_speech_duration:g} leaves that out"
         )
-    for threshold in HIGHER:
-        if _longest_run(room, threshold) <= 1 and _share(voice, threshold) >= HEARD:
-            return VadChoice(
-                {"activation_threshold": threshold},
-                (
-                    f"your room sounds like speech for up to {run * FRAME_DURATION:.2f} s at a time: "
-                    f"activation_threshold {threshold:g} instead of {usual:g} leaves that out",
-                ),
-            )
-    return VadChoice(
-        {},
-        (
-            f"your room sounds like speech for up to {run * FRAME_DURATION:.2f} s at a time: is somebody talking, "
-            "or a radio on?",
-        ),
-    )
+        return VadChoice(options, tuple(reasons))
+    for higher in HIGHER:
+        if _longest_run(room, higher) <= 1 and _share(voice, higher) >= HEARD:
+            options["activation_threshold"] = higher
+            reasons.append(f"{sounds}activation_threshold {higher:g} instead of {usual:g} leaves that out")
+            return VadChoice(options, tuple(reasons))
+    return VadChoice(options, (*reasons, f"{sounds}is somebody talking, or a radio on?"))
+
+
+def _lower(room: npt.NDArray[np.float64], voice: npt.NDArray[np.float64], usual: float) -> float:
+    """The threshold that lets enough of the voice through, or else the last that let more of it through."""
+    chosen, heard = usual, _share(voice, usual)
+    for threshold in LOWER:
+        if _longest_run(room, threshold) > LONGEST_IN_ROOM:
+            break
+        share = _share(voice, threshold)
+        if share >= heard + LEAST_GROWTH:
+            chosen, heard = threshold, share
+        if heard >= HEARD:
+            break
+    return chosen
 
 
 def _share(probabilities: npt.NDArray[np.float64], threshold: float) -> float:
