@@ -51,7 +51,8 @@ async def entrypoint(context: JobContext) -> None:
 
     @gate.on("decision")
     def decided(event: GateEvent) -> None:
-        logger.info("%s (%s) after %.2f s: %r", event.kind.value, event.reason, event.latency, event.text)
+        # Not what the user said: `event.text` has that.
+        logger.info("%s (%s) after %.2f s", event.kind.value, event.reason, event.latency)
 
     async def say_what_happened() -> None:
         logger.info("the gate in this call: %s", gate.metrics.to_dict())

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import AgentStateChangedEvent, stt
+from livekit.agents import AgentStateChangedEvent, UserStateChangedEvent, stt
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 from livekit.agents.vad import VAD, VADCapabilities, VADEvent, VADEventType, VADStream
 
@@ -183,8 +183,10 @@ class HandSTTStream(stt.RecognizeStream):
         self.error: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self.error
 
-    def say(self, kind: str, text: str = "", *, start: float = 0.0, end: float = 0.0, **more: Any) -> None:
-        data = stt.SpeechData(language="en", text=text, start_time=start, end_time=end)
+    def say(
+        self, kind: str, text: str = "", *, start: float = 0.0, end: float = 0.0, words: Any = None, **more: Any
+    ) -> None:
+        data = stt.SpeechData(language="en", text=text, start_time=start, end_time=end, words=words)
         event = stt.SpeechEvent(stt.SpeechEventType(kind), alternatives=[data] if text else [], **more)
         self._event_ch.send_nowait(event)
 
@@ -198,10 +200,22 @@ class StubSession(rtc.EventEmitter[str]):
 
     def __init__(self, *, vad: Any = None, stt: Any = None, **interruption: Any) -> None:
         super().__init__()
-        self.agent_state = "listening"
-        self.vad, self.stt, self.llm = vad, stt, None
+        self.agent_state = self.user_state = "listening"
+        self.vad, self.stt, self.llm, self.turn_detection = vad, stt, None, None
+        self.in_charge: Any = None
+        """The agent, None before the start."""
         options = {"min_duration": 0.05, "mode": "vad", **interruption}
         self.options = SimpleNamespace(interruption=options)
+
+    @property
+    def current_agent(self) -> Any:
+        if self.in_charge is None:
+            raise RuntimeError("VoiceAgent isn't running")
+        return self.in_charge
+
+    def user(self, state: str) -> None:
+        old, self.user_state = self.user_state, state
+        self.emit("user_state_changed", UserStateChangedEvent(old_state=old, new_state=state))
 
     def agent(self, state: str) -> None:
         old, self.agent_state = self.agent_state, state

@@ -27,12 +27,15 @@ def call_on(server: LoopbackDeepgram, *confirm_at: float, **options) -> Call:
     return call
 
 
-async def audio(call: Call, server: LoopbackDeepgram, script: str) -> None:
-    """Push audio and wait until the server has had it: 50 ms of it may stay in the plugin's buffer."""
+async def audio(call: Call, server: LoopbackDeepgram, script: str, *, lost: float = 0.0) -> None:
+    """Push audio and wait until the server has had it: 50 ms of it may stay in the plugin's buffer.
+
+    `lost` is what a connection that was given up took with it (s).
+    """
     for start in range(0, len(script), 5):
         await call.audio(script[start : start + 5])
         pushed = call.gate.gate.time
-        await eventually(lambda pushed=pushed: server.audio >= pushed - 0.06)
+        await eventually(lambda pushed=pushed: server.audio >= pushed - 0.06 - lost)
         await asyncio.sleep(0.01)
 
 
@@ -151,6 +154,26 @@ def test_options_and_keyterms_reach_the_live_stream_of_the_plugin():
             await eventually(lambda: server.connections == 3)
             assert server.queries[-1]["language"] == "de"
             assert call.stt.capabilities.keyterms
+
+    run(go())
+
+
+def test_words_after_new_keyterms_are_not_taken_for_those_before_them():
+    async def go():
+        # "Stop." lies as far into the second connection as "Okay." into the first.
+        server = LoopbackDeepgram([Phrase("Okay.", 10 * STEP, 20 * STEP), Phrase("Stop.", 70 * STEP, 80 * STEP)])
+        async with server, call_on(server) as call:
+            await eventually(lambda: server.connections == 1)
+            call.agent(True)
+            await audio(call, server, "-" * 10 + "s" * 10 + "-" * 40)
+            assert call.kinds() == ["hold", "cancel"]
+            call.stt._update_session_keyterms(["Zuckerhut"])
+            await eventually(lambda: server.connections == 2)
+            await audio(call, server, "-" * 10 + "s" * 10 + "-" * 12, lost=0.05)
+            await eventually(lambda: "Stop." in call.texts())
+            assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
+            assert call.decisions[-1].onset == pytest.approx(70 * STEP)
+            assert "Okay." not in call.texts()
 
     run(go())
 

@@ -35,6 +35,21 @@ def test_the_voice_agent_offers_livekits_commands_without_any_key():
         assert command in out
 
 
+def test_the_voice_agent_does_not_log_what_the_user_says():
+    source = (EXAMPLES / "voice_agent.py").read_text(encoding="utf-8")
+    logged = [line for line in source.splitlines() if "logger." in line]
+    assert logged
+    assert not [line for line in logged if ".text" in line]
+
+
+def test_the_session_benchmark_has_a_dash_where_no_clip_stopped_the_agent(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES.with_name("benchmarks")))
+    from session_latency import percentile
+
+    assert percentile([], 95) == "-"
+    assert percentile([0.1, 0.3], 50) == "200 ms"
+
+
 def test_the_custom_policy_shows_its_share_of_each_decision():
     lines = run("custom_policy.py").splitlines()
     assert len(lines) >= 3

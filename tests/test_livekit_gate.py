@@ -8,6 +8,7 @@ import logging
 
 import numpy as np
 import pytest
+from livekit.agents.types import NOT_GIVEN
 from livekit.agents.vad import VADEventType
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -15,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY
 
 from livekit_call import STEP, Call, HandSTT, ScriptedVAD, StubSession, settle
+from livekit_session import SilentRealtimeModel
 from prosody_gate import GateEvent, GateEventKind, GateOptions, Lexicon, LexiconError, OptionError, livekit
 from prosody_gate.livekit import ProsodyGate, SessionMetrics, ThreadedListener
 from prosody_gate.livekit.session_metrics import MetricsRecorder
@@ -229,7 +231,7 @@ def test_decisions_are_written_onto_the_sessions_spans():
             call.agent(True)
             await call.audio("-" * 10 + "s" * 15)
             call.session._user_speaking_span = tracer.start_span("user_speaking")
-            call.session.emit("user_state_changed", type("Event", (), {"new_state": "speaking"})())
+            call.session.user("speaking")
             call.session._agent_speaking_span.end()
             call.session._user_speaking_span.end()
         agent, user = exporter.get_finished_spans()
@@ -240,6 +242,156 @@ def test_decisions_are_written_onto_the_sessions_spans():
         assert user.attributes["lk.is_interruption"] == "true"
         assert user.attributes["lk.interruption.detection_delay"] == pytest.approx(10 * STEP)
         assert not any("text" in name for name in user.attributes)
+
+    run(go())
+
+
+@pytest.mark.parametrize("already_speaking", [False, True])
+def test_a_later_turn_is_not_marked_with_an_old_confirm(already_speaking):
+    async def go():
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        tracer = provider.get_tracer("test")
+
+        def begin():
+            call.session._user_speaking_span = tracer.start_span("user_speaking")
+            call.session.user("speaking")
+
+        def end():
+            call.session._user_speaking_span.end()
+            call.session.user("listening")
+
+        async with Call(60 * STEP) as call:
+            call.session._agent_speaking_span = call.session._user_speaking_span = None
+            if already_speaking:  # within one stretch of the VAD the agent begins, and the user then interrupts it
+                begin()
+                await call.audio("-" * 5 + "s" * 10 + "-" * 11)
+            call.agent(True)
+            await call.audio("-" * (0 if already_speaking else 26) + "s" * 40)
+            assert call.kinds() == ["hold", "confirm"]
+            if not already_speaking:
+                begin()
+            end()
+            call.agent(False)
+            await call.audio("-" * 60)
+            begin()
+            end()
+        interruption, later = exporter.get_finished_spans()
+        assert interruption.attributes["lk.is_interruption"] == "true"
+        assert not later.attributes
+
+    run(go())
+
+
+def test_a_confirm_that_came_to_nothing_is_forgotten_with_the_end_of_the_users_speech():
+    async def go():
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        async with Call(20 * STEP) as call:
+            call.session._agent_speaking_span = call.session._user_speaking_span = None
+            call.agent(True)
+            await call.audio("-" * 10 + "s" * 15)
+            call.session.user("away")
+            call.session._user_speaking_span = provider.get_tracer("test").start_span("user_speaking")
+            call.session.user("speaking")
+            call.session._user_speaking_span.end()
+        (later,) = exporter.get_finished_spans()
+        assert not later.attributes
+
+    run(go())
+
+
+def test_a_release_is_on_the_span_of_the_users_speech_as_no_interruption():
+    async def go():
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        async with Call() as call:
+            call.session._agent_speaking_span = call.session._user_speaking_span = None
+            call.agent(True)
+            await call.audio("-" * 10 + "s" * 15)
+            call.agent(False)
+            call.session._user_speaking_span = provider.get_tracer("test").start_span("user_speaking")
+            call.session.user("speaking")
+            call.session._user_speaking_span.end()
+        (span,) = exporter.get_finished_spans()
+        assert span.attributes["prosody_gate.kind"] == "release"
+        assert span.attributes["lk.is_interruption"] == "false"
+
+    run(go())
+
+
+class StubAgent:
+    """The part of an Agent that the gate looks at."""
+
+    def __init__(self, *, vad=NOT_GIVEN, stt=NOT_GIVEN, llm=NOT_GIVEN, turn_detection=NOT_GIVEN) -> None:
+        self.vad, self.stt, self.llm, self.turn_detection = vad, stt, llm, turn_detection
+        self.cleared = 0
+
+    @property
+    def realtime_llm_session(self):
+        return self
+
+    def clear_audio(self) -> None:
+        self.cleared += 1
+
+
+@pytest.mark.parametrize(
+    ("own", "names"),
+    [
+        ({"stt": HandSTT()}, ["agent.stt"]),
+        ({"vad": ScriptedVAD()}, ["agent.vad"]),
+        ({"vad": None}, ["agent.vad"]),
+        ({"stt": None}, []),
+        ({}, []),
+    ],
+)
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_an_agent_with_a_vad_or_stt_of_its_own_is_warned_of_once(own, names, handed_over, caplog):
+    gate = ProsodyGate(listener=None)
+    session = StubSession(vad=gate.vad(ScriptedVAD()), stt=gate.stt(HandSTT()))
+    if not handed_over:
+        session.in_charge = StubAgent(**own)
+    gate.attach(session)
+    session.in_charge = session.in_charge or StubAgent(**own)
+    for state in ("listening", "speaking", "listening"):
+        session.agent(state)
+    assert [record.option for record in caplog.records] == names
+    session.in_charge = StubAgent(**{name: getattr(session, name) for name in own})
+    session.agent("thinking")
+    assert [record.option for record in caplog.records] == names
+
+
+@pytest.mark.parametrize(
+    ("case", "cleared"),
+    [
+        ("the session's model", 1),
+        ("with speech-to-text beside it", 1),
+        ("the agent's own model", 1),
+        ("its server takes turns", 0),
+        ("its server takes turns and cannot leave it", 0),
+        ("no realtime model", 0),
+    ],
+)
+def test_a_realtime_models_input_is_cleared_of_cancelled_speech(case, cleared):
+    async def go():
+        async with Call(tail_boundary=0.5) as call:
+            model = SilentRealtimeModel()
+            agent = call.session.in_charge = StubAgent(llm=model if case == "the agent's own model" else NOT_GIVEN)
+            if case not in ("the agent's own model", "no realtime model"):
+                call.session.llm = model
+            if case == "with speech-to-text beside it":
+                call.session.stt = call.gate.stt(HandSTT())
+            if "its server" in case:
+                model.capabilities.turn_detection = True
+                model.capabilities.can_disable_turn_detection = "cannot" not in case
+                call.session.turn_detection = None if "cannot" in case else "realtime_llm"
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 8 + "-" * 60)
+            assert call.kinds() == ["hold", "cancel"]
+            assert agent.cleared == cleared
 
     run(go())
 

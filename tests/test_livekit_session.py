@@ -25,6 +25,8 @@ from prosody_gate.livekit import ProsodyGate
 
 pytestmark = pytest.mark.slow
 
+DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo.flac"
+
 TURN = 4.5
 """Seconds from one of the agent's turns to the next, where a test has several."""
 
@@ -65,11 +67,28 @@ def channel(seconds: float, *sounds: tuple[float, np.ndarray]) -> np.ndarray:
 
 
 def door() -> np.ndarray:
-    """A thump that rings off in 0.3 s."""
+    """A hinge that creaks for 0.4 s, then a thump that rings off.
+
+    Made, not recorded: of the recorded noises (dishes, a tap, rooms) none makes Silero speak, nor does the thump alone.
+    A hinge sticks and slips, 80 to 180 times a second here, and the wood rings with it: much as a voice is made.
+    """
+    random = np.random.default_rng(3)
+    slips = (np.diff(np.floor(np.cumsum(np.linspace(80, 180, round(0.4 * RATE)) / RATE)), prepend=0) > 0).astype(float)
+    slips *= random.uniform(0.6, 1.4, slips.size)
+    ring = np.arange(round(0.05 * RATE)) / RATE
+    wood = np.sin(2 * np.pi * 500 * ring) * np.exp(-ring / 0.004)
+    wood += 0.3 * np.sin(2 * np.pi * 1500 * ring) * np.exp(-ring / 0.003)
+    creak = np.convolve(slips, wood)[: slips.size]
     time = np.arange(round(0.5 * RATE)) / RATE
-    noise = np.random.default_rng(3).normal(0.0, 1.0, time.size)
-    thump = (noise + 2 * np.sin(2 * np.pi * 90 * time)) * np.exp(-time / 0.06)
-    return (4_000 * thump).astype(np.int16)
+    thump = (random.normal(0.0, 1.0, time.size) + 2 * np.sin(2 * np.pi * 90 * time)) * np.exp(-time / 0.06)
+    return np.concatenate([6_000 * creak / np.abs(creak).max(), 4_000 * thump]).astype(np.int16)
+
+
+def demo(start: float, end: float) -> np.ndarray:
+    """What the demo's user says in that time (s); a synthetic voice."""
+    samples, rate = sf.read(DEMO, dtype="int16")
+    assert rate == RATE
+    return samples[round(start * RATE) : round(end * RATE), 1]
 
 
 def go(
@@ -117,32 +136,38 @@ def turn_of(time: float) -> int:
 
 
 def backchannels(clips: Clips) -> tuple[np.ndarray, list[Said]]:
-    said = [("yes", 2), ("right", 0), ("yes", 4)]
+    said = [
+        ("yes", clips.of("read_affirmative", "yes", 2)),
+        ("mm-hmm", demo(6.95, 7.7)),
+        ("yeah", demo(9.95, 10.4)),
+        ("okay right", demo(13.15, 14.35)),
+        ("right", clips.of("read_affirmative", "right", 0)),
+    ]
     sounds, script = [], []
-    for index, (word, take) in enumerate(said):
+    for index, (words, sound) in enumerate(said):
         at = index * TURN + AT
-        sounds.append((at, clips.of("read_affirmative", word, take)))
-        script.append(Said(word, at + 0.3, at + 0.8))
+        sounds.append((at, sound))
+        script.append(Said(words, at + 0.3, at + 0.8))
     return channel(len(said) * TURN, *sounds), script
+
+
+def test_without_the_gate_each_backchannel_stops_the_agent(clips):
+    samples, script = backchannels(clips)
+    run = go(samples, script, gated=False, agent_speaks=turns(5))
+    assert {turn_of(at) for at in run.times("pause", "cut")} == {0, 1, 2, 3, 4}
+    assert run.interrupted == [True] * 5
 
 
 def test_backchannels_do_not_stop_the_agent_and_leave_no_word_behind(clips):
     samples, script = backchannels(clips)
     agent = Answering()
-    run = go(samples, script, agent=agent, agent_speaks=turns(3))
-    assert run.kinds() == ["hold", "cancel"] * 3
-    assert run.interrupted == [False] * 3
+    run = go(samples, script, agent=agent, agent_speaks=turns(5))
+    assert run.kinds() == ["hold", "cancel"] * 5
+    assert run.interrupted == [False] * 5
     assert run.times("pause", "cut") == []
     assert run.transcripts() == run.transcripts(final=False) == []
     assert run.user_turns == agent.asked == []
     assert run.user_states() == []
-
-
-def test_without_the_gate_each_of_them_stops_the_agent(clips):
-    samples, script = backchannels(clips)
-    run = go(samples, script, gated=False, agent_speaks=turns(3))
-    assert {turn_of(at) for at in run.times("pause", "cut")} == {0, 1, 2}
-    assert run.interrupted == [True] * 3
 
 
 def noises(clips: Clips) -> np.ndarray:
@@ -150,16 +175,18 @@ def noises(clips: Clips) -> np.ndarray:
     return channel(3 * TURN, *((index * TURN + AT, sound) for index, sound in enumerate(places)))
 
 
+def test_without_the_gate_coughs_and_a_door_each_stop_the_agent(clips):
+    run = go(noises(clips), gated=False, agent_speaks=turns(3))
+    # What was paused goes on 2 s later, so that the end of the session cuts the last of it.
+    assert {turn_of(at) for at in run.times("pause")} == {0, 1, 2}
+
+
 def test_coughs_and_a_door_do_not_stop_the_agent(clips):
     run = go(noises(clips), agent_speaks=turns(3))
+    assert run.kinds() == ["hold", "cancel"] * 3
     assert run.interrupted == [False] * 3
     assert run.times("pause", "cut") == []
     assert run.user_states() == []
-
-
-def test_without_the_gate_coughs_pause_the_agent(clips):
-    run = go(noises(clips), gated=False, agent_speaks=turns(3))
-    assert {0, 1} <= {turn_of(at) for at in run.times("pause", "cut")}
 
 
 def test_stop_stops_the_agent_and_is_the_users_turn(clips):
@@ -185,33 +212,33 @@ def test_a_backchannel_that_goes_on_as_an_interruption_stops_the_agent(clips):
     assert run.user_turns == ["yeah wait a second"]
 
 
-def several(clips: Clips) -> tuple[np.ndarray, list[Said]]:
+def several(clips: Clips, places: Sequence[float]) -> tuple[np.ndarray, list[Said]]:
     words = [
-        ("okay", clips.of("read_affirmative", "yes", 2)),
+        ("okay", demo(13.15, 13.7)),
         ("right", clips.of("read_affirmative", "right", 0)),
         ("got it", clips.of("read_affirmative", "yes", 4)),
         ("wait", clips.of("command_word", "stop", 1)),
     ]
-    places = [1.2 + 2.4 * index for index in range(4)]
-    samples = channel(11.5, *((at, sound) for at, (_, sound) in zip(places, words, strict=True)))
+    samples = channel(places[-1] + 3.1, *((at, sound) for at, (_, sound) in zip(places, words, strict=True)))
     script = [Said(text, at + 0.2, at + 0.8) for at, (text, _) in zip(places, words, strict=True)]
     return samples, script
 
 
+def test_without_the_gate_each_of_okay_right_got_it_and_wait_stops_the_agent(clips):
+    samples, script = several(clips, [index * TURN + AT for index in range(4)])
+    run = go(samples, script, gated=False, agent_speaks=turns(4))
+    assert {turn_of(at) for at in run.times("pause", "cut")} == {0, 1, 2, 3}
+    assert run.interrupted == [True] * 4
+
+
 def test_three_backchannels_then_wait_goes_on_three_times_and_hears_wait_alone(clips):
-    samples, script = several(clips)
+    samples, script = several(clips, [1.2 + 2.4 * index for index in range(4)])
     agent = Answering()
     run = go(samples, script, agent=agent, agent_speaks=[(0, 11.0)])
     assert run.kinds() == ["hold", "cancel"] * 3 + ["hold", "confirm"]
     assert run.interrupted[0]
     assert run.times("pause", "cut")[0] > 8.4
     assert run.user_turns == agent.asked == ["wait"]
-
-
-def test_without_the_gate_the_first_of_them_stops_the_agent(clips):
-    samples, script = several(clips)
-    run = go(samples[: 4 * RATE], script[:1], gated=False, agent_speaks=[(0, 11.0)])
-    assert run.times("pause", "cut")[0] < 3.0
 
 
 def test_yeah_while_the_agent_is_silent_is_an_ordinary_turn(clips):
@@ -453,6 +480,36 @@ def test_closing_the_session_in_mid_hold_is_clean(clips, caplog):
     # The session stops the agent first, which gives the floor to the user.
     assert run.kinds() == ["hold", "release"]
     assert [record for record in caplog.records if record.name == "prosody_gate"] == []
+
+
+def test_what_was_held_when_the_users_turn_is_cleared_never_comes_out(clips):
+    class Undecided:
+        name = "undecided"
+
+        def reset(self) -> None: ...
+
+        def update(self, observation):
+            return -5.0
+
+    async def clear(session, microphone):
+        await asyncio.sleep(2.5)
+        assert gate.gate.held_overlap is not None
+        assert gate.gate.held_overlap.transcript_text == "I would like"
+        recogniser.script = []  # the session opens another stream, which would begin the script again
+        session.clear_user_turn()
+
+    recogniser = ScriptedSTT([Said("I would like", 1.3, 1.9, delay=0.2)])
+    gate = ProsodyGate(sources=[Undecided()], listener=None, max_hold=2.0)
+    run = go(
+        channel(4.2, (1.0, clips.of("spoken_order", index=1))),
+        stt=recogniser,
+        gate=gate,
+        agent_speaks=[(0, 6.0)],
+        during=clear,
+        tail=0.0,
+    )
+    assert run.kinds()[:2] == ["hold", "confirm"]
+    assert run.transcripts() == run.user_turns == []
 
 
 def test_a_realtime_model_with_client_side_vad_is_interrupted_by_stop_alone_and_never_hears_the_backchannel(clips):

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from livekit import rtc
 from livekit.agents import APIConnectionError, APIConnectOptions, stt
+from livekit.agents.types import TimedString
 
 from livekit_call import STEP, Call, HandSTT, ScriptedVAD, settle
 from prosody_gate.errors import OptionError
 from prosody_gate.livekit import ProsodyGate
 from prosody_gate.livekit.transcript_hold import MAX_HELD
+from prosody_gate.profile import Microphone, Profile
 
 PATIENT = {"tail_boundary": 1.0, "transcript_timeout": 1.0}
 
@@ -186,6 +188,66 @@ def test_times_that_lie_ahead_of_the_audio_are_not_believed():
     run(go())
 
 
+def test_times_that_begin_anew_are_not_taken_for_speech_of_long_ago():
+    async def go():
+        async with quiet_call() as call:
+            call.agent(True)
+            await call.audio("-" * 20 + "s" * 10 + "-" * 60)
+            await call.say("final_transcript", "okay", start=20 * STEP, end=30 * STEP)
+            await call.audio("-" * 120)
+            assert call.kinds() == ["hold", "cancel"]
+            # The plugin has connected again, 0.64 s before the user speaks: its times are those of the "okay" before.
+            await call.audio("-" * 20 + "s" * 12)
+            await call.say("interim_transcript", "stop", start=0.66, end=0.95)
+            await call.audio("s" * 2 + "-" * 10)
+            await call.say("final_transcript", "Stop.", start=0.66, end=1.05)
+            assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
+            assert call.texts() == ["stop", "Stop."]
+
+    run(go())
+
+
+def test_times_that_run_backwards_are_not_believed():
+    async def go():
+        async with quiet_call() as call:
+            await call.audio("-" * 5 + "s" * 90 + "-" * 15)
+            await call.say("final_transcript", "tell me about it", start=0.2, end=3.0)
+            call.agent(True)
+            await call.audio("-" * 10 + "s" * 12)
+            # The plugin connected again 0.4 s ago.
+            await call.say("interim_transcript", "okay", start=0.05, end=0.35)
+            assert call.gate.gate.held_overlap.transcript_text == "okay"
+            assert call.texts() == ["tell me about it"]
+            # And from then on its times count again: they lie as far behind the audio as those before.
+            await call.audio("s" * 6)
+            await call.say("interim_transcript", "okay so", start=0.05, end=0.55)
+            held = call.gate.gate.held_overlap.interim
+            assert held.end == pytest.approx(call.gate.gate.time - 0.52, abs=0.01)
+            assert held.start == pytest.approx(held.end - 0.5)
+
+    run(go())
+
+
+def test_after_a_retry_the_audio_that_waited_is_not_late_by_the_time_that_the_recogniser_was_gone():
+    async def go():
+        async with quiet_call() as call:
+            call.agent(True)
+            await call.audio("-" * 100)
+            # LiveKit adds the wall time between the starts, 0.5 s of which no connection was there.
+            call.recogniser.streams[-1]._start_time_offset += 100 * STEP + 0.5
+            offset = 100 * STEP + 0.5
+            await call.audio("s" * 10 + "-" * 11 + "s" * 7)
+            okay, wait = [*call.gate.gate._pending, call.gate.gate._held]
+            await call.say("final_transcript", "Okay.", start=offset + 0.01, end=offset + 10 * STEP)
+            assert (okay.transcript_text, wait.transcript_text) == ("Okay.", "")
+            await call.audio("s" * 3)
+            await call.say("interim_transcript", "wait", start=offset + 21 * STEP, end=offset + 29 * STEP)
+            assert wait.transcript_text == "wait"
+            assert call.texts() == ["wait"]
+
+    run(go())
+
+
 def test_a_stream_opened_in_mid_call_is_aligned_with_the_gate():
     async def go():
         async with quiet_call() as call:
@@ -351,17 +413,182 @@ def test_too_much_to_hold_goes_on():
     run(go())
 
 
-def test_what_is_held_too_long_goes_on_even_if_no_audio_comes_any_more():
+@pytest.mark.parametrize(("text", "heard"), [("okay", []), ("I think", ["I think"])])
+def test_when_no_audio_comes_any_more_words_go_on_after_a_while_and_backchannels_do_not(text, heard):
     async def go():
         async with quiet_call(max_hold=0.2, tail_boundary=0.0, transcript_timeout=0.0) as call:
             call.agent(True)
             await call.audio("-" * 5 + "s" * 3)
-            await call.say("interim_transcript", "okay")
-            call.stt_stream._timer.cancel()
-            call.stt_stream._hold._held[0].since -= 60.0
-            call.stt_stream._overdue()
+            await call.say("interim_transcript", text)
+            await asyncio.sleep(1.9)
+            assert call.heard == []
+            await asyncio.sleep(0.5)
+            assert call.texts() == heard
+
+    run(go())
+
+
+def test_what_is_held_is_given_up_by_its_own_age():
+    async def go():
+        async with quiet_call(max_hold=0.2, tail_boundary=0.0, transcript_timeout=0.0) as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 3)
+            await call.say("interim_transcript", "I")
+            await asyncio.sleep(1.5)
+            await call.say("interim_transcript", "I think")
+            await asyncio.sleep(0.9)
+            assert call.texts() == ["I"]
+            await asyncio.sleep(1.5)
+            assert call.texts() == ["I", "I think"]
+
+    run(go())
+
+
+def test_backchannels_that_go_on_and_on_never_come_through():
+    async def go():
+        async with quiet_call(max_hold=0.2, tail_boundary=0.0, transcript_timeout=0.0) as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 4)
+            began = asyncio.get_running_loop().time()
+            while asyncio.get_running_loop().time() - began < 2.8:
+                now = call.gate.gate.time
+                await call.say("final_transcript", "okay", start=now - 0.12, end=now)
+                await call.audio("s" * 3)
+                await asyncio.sleep(0.06)
+            assert call.kinds() == ["hold"]
+            assert call.heard == []
+            assert call.gate.metrics.transcripts_dropped > 0
+
+    run(go())
+
+
+def test_words_cancelled_while_no_stream_was_there_never_arrive():
+    async def go():
+        async with quiet_call(max_hold=0.4, tail_boundary=0.1, transcript_timeout=0.1) as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 6)
+            await call.say("start_of_speech")
+            await call.say("final_transcript", "okay")
+            call.recogniser.streams[-1].error.set_exception(APIConnectionError("gone", retryable=False))
             await settle()
-            assert call.texts() == ["okay"]
+            await call.audio("-" * 30)
+            assert call.kinds() == ["hold", "cancel"]
+            call.open_stt()
+            await settle()
+            assert call.stt_stream._hold.held == 0
+            assert call.heard == []
+
+    run(go())
+
+
+def test_words_confirmed_while_no_stream_was_there_come_as_soon_as_there_is_one():
+    async def go():
+        async with quiet_call(20 * STEP) as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 10)
+            await call.say("start_of_speech")
+            await call.say("final_transcript", "I think")
+            call.recogniser.streams[-1].error.set_exception(APIConnectionError("gone", retryable=False))
+            await settle()
+            await call.audio("s" * 10)
+            assert call.kinds() == ["hold", "confirm"]
+            call.open_stt()
+            await settle()
+            assert call.texts() == ["start_of_speech", "I think"]
+
+    run(go())
+
+
+def test_what_is_held_when_the_session_closes_the_stream_is_forgotten():
+    """As `session.clear_user_turn()` does; it opens another one at once."""
+
+    async def go():
+        async with quiet_call(40 * STEP) as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 10)
+            await call.say("start_of_speech")
+            await call.say("interim_transcript", "I think")
+            await call.stt_stream.aclose()
+            call.open_stt()
+            await settle()
+            await call.audio("s" * 30)
+            assert call.kinds() == ["hold", "confirm"]
+            assert call.heard == []
+            await call.say("interim_transcript", "that is all")
+            assert call.texts() == ["that is all"]
+
+    run(go())
+
+
+def test_older_words_come_before_the_start_of_newer_ones():
+    async def go():
+        async with quiet_call() as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 8)
+            await call.say("start_of_speech")
+            await call.audio("-" * 12)
+            await call.say("final_transcript", "I think")
+            await call.say("end_of_speech")
+            await call.audio("s" * 6)
+            await call.say("start_of_speech")
+            await call.say("interim_transcript", "that")
+            call.agent(False)
+            await settle()
+            assert call.kinds() == ["hold", "hold", "release", "release"]
+            assert call.texts() == ["start_of_speech", "I think", "end_of_speech", "start_of_speech", "that"]
+
+    run(go())
+
+
+def timed(text: str, *words: tuple[str, float, float]) -> dict:
+    """What `Call.say` takes to say a text with the times of its words."""
+    told = [TimedString(word, start_time=start, end_time=end) for word, start, end in words]
+    return {"text": text, "start": words[0][1], "end": words[-1][2], "words": told}
+
+
+def test_a_transcript_over_two_overlaps_loses_the_words_of_the_cancelled_one():
+    async def go():
+        async with quiet_call() as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 8)
+            await call.say("interim_transcript", "okay", start=0.16, end=0.4)
+            await call.audio("-" * 45)
+            assert call.kinds() == ["hold", "cancel"]
+            await call.audio("s" * 10)
+            words = [("Okay.", 0.16, 0.4), ("Wait,", 1.9, 2.05), ("a", 2.05, 2.1), ("second", 2.1, 2.15)]
+            await call.say("final_transcript", **timed("Okay. Wait, a second.", *words))
+            assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
+            assert call.texts() == ["Wait, a second."]
+            (best,) = call.heard[0].alternatives
+            assert [str(word) for word in best.words] == ["Wait,", "a", "second"]
+            assert (best.start_time, best.end_time) == (1.9, 2.15)
+
+    run(go())
+
+
+def test_held_words_of_an_overlap_that_is_confirmed_lose_those_of_the_cancelled_one_before():
+    async def go():
+        async with quiet_call(2.3) as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 8 + "-" * 45 + "s" * 10)
+            assert call.kinds() == ["hold", "cancel", "hold"]
+            # Spelled otherwise in the text than word for word.
+            await call.say("interim_transcript", **timed("OK, I think", ("okay", 0.16, 0.4), ("I think", 1.9, 2.15)))
+            await call.audio("s" * 10)
+            assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
+            assert call.texts() == ["I think"]
+
+    run(go())
+
+
+def test_an_interrupt_phrase_is_never_cut_off():
+    async def go():
+        async with quiet_call() as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 8 + "-" * 45 + "s" * 10)
+            # By its times "stop" lies in the overlap that was cancelled: they cannot be right.
+            await call.say("final_transcript", **timed("Stop it now", ("Stop", 0.16, 0.4), ("it now", 1.9, 2.15)))
+            assert call.texts() == ["Stop it now"]
 
     run(go())
 
@@ -481,6 +708,85 @@ def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_
             await reader
 
     run(go())
+
+
+@pytest.mark.parametrize(("text", "kinds"), [("okay", ["hold", "cancel"]), ("stop", ["hold", "confirm"])])
+def test_times_within_a_clip_are_not_taken_for_times_of_the_call(text, kinds):
+    class Timed(HandSTT):
+        text = "tell me more"
+
+        async def _recognize_impl(self, buffer, *, language, conn_options):
+            data = stt.SpeechData(language="en", text=self.text, start_time=0.2, end_time=0.6)
+            return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[data])
+
+    async def go():
+        async with Call(**PATIENT) as call:
+            recogniser = Timed(streaming=False)
+            stream = call.gate.stt(recogniser).stream()
+            heard: list[str] = []
+
+            async def read() -> None:
+                async for event in stream:
+                    heard.extend(data.text for data in event.alternatives)
+
+            reader = asyncio.create_task(read())
+
+            async def audio(script: str) -> None:
+                for character in script:
+                    value = np.full(512, 900 if character == "s" else 20, np.int16)
+                    frame = rtc.AudioFrame(value.tobytes(), 16_000, 1, 512)
+                    call.stream.push_frame(frame)
+                    stream.push_frame(frame)
+                    await settle()
+
+            await audio("-" * 5 + "s" * 15 + "-" * 60)  # the user's own turn, 0.16 to 0.64 s: the clip's times fit it
+            call.agent(True)
+            recogniser.text = text
+            await audio("-" * 20 + "s" * 10 + "-" * 60)
+            assert call.kinds() == kinds
+            assert heard == ["tell me more", *(["stop"] if text == "stop" else [])]
+            if text == "okay":
+                assert call.decisions[-1].reason == "ignore_phrase"
+            await stream.aclose()
+            await reader
+
+    run(go())
+
+
+def test_with_a_gain_a_recogniser_that_does_not_stream_hears_the_user_as_recorded():
+    async def go(gain_db: float) -> tuple[list[str], int]:
+        profile = Profile(microphone=Microphone(name="quiet", input_gain_db=gain_db))
+        call = Call(profile=profile, **PATIENT)
+        recogniser = _Loudest(streaming=False)
+        async with call:
+            stream = call.gate.stt(recogniser).stream()
+            heard: list[str] = []
+
+            async def read() -> None:
+                async for event in stream:
+                    heard.append(event.type.value)
+
+            reader = asyncio.create_task(read())
+            for character in "-" * 5 + "s" * 10 + "-" * 30:
+                value = np.full(512, 90 if character == "s" else 2, np.int16)
+                stream.push_frame(rtc.AudioFrame(value.tobytes(), 16_000, 1, 512))
+                await settle()
+            await stream.aclose()
+            await reader
+        return heard, recogniser.loudest
+
+    assert run(go(0.0)) == ([], 0)
+    assert run(go(20.0)) == (["start_of_speech", "end_of_speech", "final_transcript"], 90)
+
+
+class _Loudest(HandSTT):
+    """Keeps the loudest sample it was given."""
+
+    loudest = 0
+
+    async def _recognize_impl(self, buffer, *, language, conn_options):
+        self.loudest = int(np.abs(np.frombuffer(buffer.data, np.int16)).max())
+        return await super()._recognize_impl(buffer, language=language, conn_options=conn_options)
 
 
 class _EverythingIsIgnored:

@@ -15,12 +15,13 @@ from livekit import rtc
 from livekit.agents.vad import VADEventType
 from livekit.plugins import silero
 
-from livekit_call import LOUDEST, STEP, WINDOW, Call, ScriptedVAD, StubSession, settle
+from livekit_call import STEP, WINDOW, Call, ScriptedVAD, StubSession, settle
 from prosody_gate.errors import ProsodyGateError
 from prosody_gate.livekit import ProsodyGate
 from prosody_gate.profile import Microphone, Profile
 
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo.flac"
+QUIET = Profile(microphone=Microphone(name="quiet", input_gain_db=20.0))
 
 
 def run(coroutine):
@@ -421,10 +422,14 @@ def test_a_vad_without_inference_events_is_read_by_its_marks():
     async def go():
         vad = ScriptedVAD()
         vad.infers = False
-        async with Call(30 * STEP, vad=vad) as call:
+        # So much silence before it that the gate gave up waiting for an inference event.
+        async with Call(150 * STEP, vad=vad) as call:
             call.agent(True)
-            await call.audio("-" * 10 + "s" * 25)
+            await call.audio("-" * 120 + "s" * 40)
             assert call.kinds() == ["hold", "confirm"]
+            # The VAD's START comes with its second window of speech: that is the first thing it says.
+            assert call.decisions[0].onset == pytest.approx(122 * STEP)
+            assert call.decisions[1].reason == "evidence"
             assert call.marks() == ["start"]
             call.agent(False)
             await call.audio("-" * 25)
@@ -584,12 +589,13 @@ def test_end_input_ends_the_stream_after_the_last_event():
     run(go())
 
 
-def test_an_error_of_the_vad_reaches_the_session_and_makes_the_gate_transparent():
+@pytest.mark.parametrize("profile", [None, QUIET])
+def test_an_error_of_the_vad_reaches_the_session_and_makes_the_gate_transparent(profile):
     async def go():
         vad = ScriptedVAD()
         vad.fail_at = 20 * STEP
         errors = []
-        call = Call(vad=vad)
+        call = Call(vad=vad, profile=profile)
         call.gate.on("error", errors.append)
         call.open()
         call.agent(True)
@@ -695,6 +701,24 @@ def test_the_end_of_the_session_in_mid_hold_cancels_and_lets_go():
     run(go())
 
 
+def test_closing_the_gate_in_mid_hold_tells_nothing_of_the_speech_that_this_cancels():
+    async def go():
+        async with Call() as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 6)
+            await call.gate.aclose()
+            await call.audio("s" * 20 + "-" * 25)
+            assert call.kinds() == ["hold", "cancel"]
+            assert call.marks() == []
+            assert call.speech_told() == []
+            # What comes after it passes.
+            await call.audio("s" * 10 + "-" * 25)
+            assert call.marks() == ["start", "end"]
+            assert call.speech_told()
+
+    run(go())
+
+
 def test_a_handler_that_fails_does_not_disturb_the_call():
     async def go():
         async with Call(20 * STEP) as call:
@@ -742,17 +766,103 @@ def test_whatever_happens_starts_and_ends_alternate_and_nothing_shows_before_a_s
     run(go())
 
 
-def test_a_profile_can_let_the_vad_hear_the_user_louder_and_the_session_gets_what_was_recorded():
-    profile = Profile(microphone=Microphone(name="quiet", input_gain_db=20.0))
+def values(event) -> set[int]:
+    return {int(sample) for frame in event.frames for sample in np.frombuffer(frame.data, np.int16)}
 
+
+@pytest.mark.parametrize("speaking", [True, False])
+def test_with_a_gain_the_vad_hears_the_user_louder_and_the_session_gets_what_was_recorded(speaking):
     async def go(**options):
         async with Call(0.3, **options) as call:
-            call.agent(True)
+            call.agent(speaking)
             for _ in range(20):
                 await call.window(0.09)
-            return call.starts()
+            for _ in range(25):
+                await call.window(0.002)
+            return call
 
-    assert run(go()) == []
-    (started,) = run(go(profile=profile))
-    said = np.concatenate([np.frombuffer(frame.data, np.int16) for frame in started.frames])
-    assert set(said.tolist()) == {round(0.09 * LOUDEST)}
+    assert run(go()).marks() == []
+    call = run(go(profile=QUIET))
+    assert call.marks() == ["start", "end"]
+    assert call.vad.wrapped_vad is call.inner
+    (start,), (end,) = call.starts(), call.ends()
+    assert values(start) == {90}
+    assert values(end) == {90, 2}
+    assert length(start) == pytest.approx(start.speech_duration, abs=STEP / 2)
+    assert length(end) == pytest.approx(38 * STEP, abs=STEP)
+    inferences = [event for event in call.got if event.type is VADEventType.INFERENCE_DONE]
+    assert {value for event in inferences for value in values(event)} == {90, 2}
+    assert inferences[5].probability == pytest.approx(0.9, abs=0.01)
+
+
+def test_with_a_gain_a_flush_in_speech_leaves_the_next_start_with_its_own_audio():
+    async def go():
+        async with Call(profile=QUIET) as call:
+            for _ in range(10):
+                await call.window(0.09)
+            call.stream.flush()
+            await settle()
+            for _ in range(10):
+                await call.window(0.08)
+            first, second = call.starts()
+            assert values(first) == {90}
+            assert values(second) == {80}
+
+    run(go())
+
+
+def test_with_a_gain_the_gate_hears_the_user_louder_too():
+    async def go(**options):
+        heard = []
+        async with Call(**options) as call:
+            push = call.gate.gate.push
+
+            def keep(frame, probability):
+                heard.append(float(np.abs(frame).max()))
+                return push(frame, probability)
+
+            call.gate.gate.push = keep
+            for _ in range(5):
+                await call.window(0.09)
+        return heard
+
+    plain_levels, louder_levels = run(go()), run(go(profile=QUIET))
+    assert louder_levels == pytest.approx([10.0 * level for level in plain_levels])
+
+
+def test_audio_that_cannot_be_amplified_is_heard_as_it_is(monkeypatch, caplog):
+    def broken(samples, gain_db):
+        raise ValueError("no such gain")
+
+    monkeypatch.setattr("prosody_gate.livekit.louder_vad_stream.amplified", broken)
+
+    async def go():
+        async with Call(profile=QUIET) as call:
+            await call.audio("-" * 5 + "s" * 10 + "-" * 25)
+            assert call.marks() == ["start", "end"]
+
+    run(go())
+    assert caplog.text.count("could not be amplified") == 1
+
+
+def test_audio_that_the_vad_refuses_ends_the_stream_with_the_error():
+    async def go():
+        call = Call()
+        errors = []
+        call.gate.on("error", errors.append)
+        call.open()
+        await call.audio("-" * 5)
+
+        def refuse(frame):
+            raise ValueError("no such frame")
+
+        call.stream._inner.push_frame = refuse
+        call.stream.push_frame(rtc.AudioFrame(bytes(1024), 16_000, 1, 512))
+        (result,) = await asyncio.gather(*call._readers, return_exceptions=True)
+        assert isinstance(result, ValueError)
+        assert [str(error) for error in errors] == ["no such frame"]
+        assert call.gate.metrics.errors == 1
+        await call.stream.aclose()
+        await call.gate.aclose()
+
+    run(go())

@@ -137,14 +137,14 @@ class GateOptions(BaseModel):
             )
         return self
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
             raise OptionError(_first_problem(error, type(self))) from None
 
     @classmethod
-    def create(cls, source: str = "options", **fields: Any) -> GateOptions:
+    def create(cls, source: str = "options", /, **fields: Any) -> GateOptions:
         """Build options, with errors of one line.
 
         Args:

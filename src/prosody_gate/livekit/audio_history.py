@@ -13,9 +13,14 @@ MAX_DURATION: Final = 30.0
 
 
 class AudioHistory:
-    """Keeps references to the frames of one stream, by their time from its start."""
+    """Keeps references to the frames of one stream, by their time from its start.
 
-    def __init__(self) -> None:
+    Args:
+        max_duration: Seconds kept.
+    """
+
+    def __init__(self, max_duration: float = MAX_DURATION) -> None:
+        self._max_duration = max_duration
         self._frames: deque[tuple[float, rtc.AudioFrame]] = deque()
         self._samples: dict[int, int] = {}
 
@@ -29,7 +34,7 @@ class AudioHistory:
         self._frames.append((self.end, frame))
         rate = frame.sample_rate
         self._samples[rate] = self._samples.get(rate, 0) + frame.samples_per_channel
-        while self.end - self._frames[0][0] > MAX_DURATION:
+        while self.end - self._frames[0][0] > self._max_duration:
             self._frames.popleft()
 
     def between(self, start: float, end: float) -> list[rtc.AudioFrame]:
@@ -38,7 +43,9 @@ class AudioHistory:
             return []
         rate, channels = self._frames[-1][1].sample_rate, self._frames[-1][1].num_channels
         parts = []
-        for begins, frame in self._frames:
+        for begins, frame in reversed(self._frames):  # most ask for the newest
+            if begins + frame.duration < start:
+                break
             if frame.sample_rate != rate or frame.num_channels != channels:
                 continue
             first = max(round((start - begins) * rate), 0)
@@ -47,5 +54,5 @@ class AudioHistory:
                 parts.append(np.frombuffer(frame.data, np.int16)[first * channels : last * channels])
         if not parts:
             return []
-        samples = np.concatenate(parts)
+        samples = np.concatenate(parts[::-1])
         return [rtc.AudioFrame(samples.tobytes(), rate, channels, len(samples) // channels)]

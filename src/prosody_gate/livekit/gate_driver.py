@@ -63,6 +63,11 @@ class GateDriver:
         return self._failed or self._closed or self.gate.failure is not None
 
     @property
+    def closed(self) -> bool:
+        """Whether it was told to let go."""
+        return self._closed
+
+    @property
     def agent_speaking(self) -> bool:
         """Whether the agent speaks, as far as the gate was told."""
         return self.gate.agent_speaking
@@ -120,9 +125,13 @@ class GateDriver:
         """Cancel what is undecided, and be transparent from then on."""
         if self._closed:
             return
-        self._step(self.gate.close)
+        was_transparent = self.transparent
+        events = [] if was_transparent else self.gate.close()
+        # Before it is told: what is cancelled now must not pass as the speech of a gate that lets all through.
         self._closed = True
-        self._tell([])
+        self._tell(events)
+        if self.gate.failure is not None and not was_transparent:
+            self._on_error(self.gate.failure)
 
     def fail(self, error: Exception) -> None:
         """Something around the gate failed: be transparent. Logged and counted the first time only."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from livekit.agents import APIConnectOptions
 from livekit.agents.stt import STT, RecognizeStream, SpeechEvent, STTCapabilities
@@ -34,9 +35,10 @@ class GatedSTT(STT[Any]):
         self._label = inner._label
         # What is held outlives a stream: after an error the session opens another one.
         self._hold = TranscriptHold(driver, on_drop)
+        self._streams: WeakSet[GatedSTTStream] = WeakSet()
 
     def __getattr__(self, name: str) -> Any:
-        # update_options and whatever else an STT has are reached through its wrapper.
+        # Whatever else an STT has is reached through its wrapper.
         if name == "_inner":
             raise AttributeError(name)
         return getattr(self._inner, name)
@@ -84,7 +86,14 @@ class GatedSTT(STT[Any]):
             conn_options: Handed to the STT, whose stream does the retries.
         """
         inner = self._inner.stream(language=language, conn_options=conn_options)
-        return GatedSTTStream(self, inner, self._driver, hold=self._hold, conn_options=conn_options)
+        stream = GatedSTTStream(self, inner, self._driver, hold=self._hold, conn_options=conn_options)
+        self._streams.add(stream)
+        return stream
+
+    def update_options(self, *args: Any, **options: Any) -> None:
+        """Change options of the STT; it may connect again for them."""
+        self._inner.update_options(*args, **options)  # type: ignore[attr-defined]
+        self._options_changed()
 
     async def recognize(
         self,
@@ -107,6 +116,7 @@ class GatedSTT(STT[Any]):
 
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         self._inner._update_session_keyterms(keyterms)
+        self._options_changed()
 
     def _push_conversation_item(self, ev: Any) -> None:
         self._inner._push_conversation_item(ev)
@@ -131,3 +141,7 @@ class GatedSTT(STT[Any]):
         """Close the STT."""
         self._hold.drop()
         await self._inner.aclose()
+
+    def _options_changed(self) -> None:
+        for stream in self._streams:
+            stream.options_changed()

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from .gated_stt import GatedSTT
 
 PATIENCE: Final = 2.0
-"""Seconds beyond the longest time the gate may take, after which a held event is handed on whatever it says."""
+"""Seconds beyond the longest time the gate may take, after which a held event is given up: handed on, or dropped where
+it is a backchannel."""
+
+TIMER_RESOLUTION: Final = 0.05
+"""Seconds by which what is held may be given up before its time, so that one timer serves several."""
 
 
 class GatedSTTStream(RecognizeStream):
@@ -45,7 +49,7 @@ class GatedSTTStream(RecognizeStream):
         super().__init__(stt=stt, conn_options=replace(conn_options, max_retry=0))
 
     def __getattr__(self, name: str) -> Any:
-        # What a recogniser's stream has beyond the contract (update_options, say) is reached through its wrapper.
+        # What a recogniser's stream has beyond the contract is reached through its wrapper.
         if name == "_inner":
             raise AttributeError(name)
         return getattr(self._inner, name)
@@ -78,6 +82,15 @@ class GatedSTTStream(RecognizeStream):
     def start_time(self, value: float) -> None:
         self._inner.start_time = value
 
+    def update_options(self, *args: Any, **options: Any) -> None:
+        """Change options of the recogniser; it may connect again for them."""
+        self._inner.update_options(*args, **options)  # type: ignore[attr-defined]
+        self.options_changed()
+
+    def options_changed(self) -> None:
+        """The recogniser got new options or keyterms."""
+        self._times.options_changed()
+
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Hand a frame to the recogniser."""
         self._check_not_closed()
@@ -96,6 +109,9 @@ class GatedSTTStream(RecognizeStream):
 
     async def aclose(self) -> None:
         """Close this stream and the recogniser's."""
+        if not self._task.done():
+            # It has not ended by itself: the session closes it, to clear the user's turn, say.
+            self._hold.drop()
         self._let_go()
         await super().aclose()
         await self._inner.aclose()
@@ -106,6 +122,8 @@ class GatedSTTStream(RecognizeStream):
 
     async def _run(self) -> None:
         self._driver.follow(self)
+        # What was decided while no stream was there.
+        self._send(self._hold.decided([]))
         try:
             async for event in self._inner:
                 self._take(event)
@@ -140,8 +158,12 @@ class GatedSTTStream(RecognizeStream):
         if not self._event_ch.closed:
             for event in events:
                 self._event_ch.send_nowait(event)
-        if self._hold.held and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._longest_hold(), self._overdue)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        loop, since = asyncio.get_running_loop(), self._hold.held_since
+        if since is not None and self._timer is None:
+            self._timer = loop.call_at(since + self._longest_hold(), self._overdue)
 
     def _longest_hold(self) -> float:
         options = self._driver.gate.options
@@ -149,8 +171,9 @@ class GatedSTTStream(RecognizeStream):
 
     def _overdue(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
-        self._send(self._hold.overdue(now - self._longest_hold() + PATIENCE))
+        # The loop may call a timer its own resolution too early.
+        now = asyncio.get_running_loop().time() + TIMER_RESOLUTION
+        self._send(self._hold.overdue(now - self._longest_hold()))
 
     def _let_go(self) -> None:
         self._driver.unfollow(self)

@@ -71,16 +71,22 @@ class GatedVADStream(VADStream):
         await self._inner.aclose()
 
     async def _main_task(self) -> None:
-        forward = asyncio.create_task(self._forward_input())
+        forward, read = asyncio.create_task(self._forward_input()), asyncio.create_task(self._read())
         try:
-            async for event in self._inner:
-                self._take(event)
+            done, _ = await asyncio.wait((forward, read), return_when=asyncio.FIRST_COMPLETED)
+            if forward in done:
+                forward.result()  # audio that the VAD does not take must not leave the session deaf unawares
+            await read
         except Exception as error:
             self._driver.fail(error)
             raise
         finally:
             self._let_go()
-            await aio.cancel_and_wait(forward)
+            await aio.cancel_and_wait(forward, read)
+
+    async def _read(self) -> None:
+        async for event in self._inner:
+            self._take(event)
 
     async def _metrics_monitor_task(self, event_aiter: AsyncIterable[VADEvent]) -> None:
         # The VAD's own stream reports; here the events are only taken out of the tee.
@@ -91,14 +97,17 @@ class GatedVADStream(VADStream):
         try:
             async for item in self._input_ch:
                 if isinstance(item, rtc.AudioFrame):
-                    self._inner.push_frame(_amplified(item, self._gain_db))
+                    self._inner.push_frame(item)
                     self._analyse(item)
                 else:
                     self._inner.flush()
                     self._clock.flushed(self._history.end)
                     self._translator.flush()
             self._inner.end_input()
-        except RuntimeError as error:  # the VAD's stream has ended by itself; reading from it tells why
+        except RuntimeError as error:
+            if not self._inner._event_ch.closed:
+                raise
+            # The VAD's stream has ended by itself; reading from it tells why.
             logger.debug("the VAD takes no more audio", exc_info=error)
 
     def _analyse(self, frame: rtc.AudioFrame) -> None:
@@ -120,7 +129,8 @@ class GatedVADStream(VADStream):
             elif self._resampler.input_rate != frame.sample_rate:
                 return  # the VAD leaves such a frame out too
             samples = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
-            self._frames.extend(self._framer.push(self._resampler.push(to_float32(samples))))
+            heard = self._framer.push(self._resampler.push(to_float32(samples)))
+            self._frames.extend(amplified(part, self._gain_db) for part in heard)
             while len(self._frames) > (0 if self._marks_only else MAX_WAIT):
                 self._feed(self._held_probability)
         except Exception as error:
@@ -150,9 +160,9 @@ class GatedVADStream(VADStream):
         """A VAD without inference events: its START and END are all there is to go by."""
         self._marks_only = True
         self._clock.mark(self._history.end)
-        self._held_probability = 1.0 if event.type is VADEventType.START_OF_SPEECH else 0.0
-        while self._frames:
+        while self._frames:  # what came before the mark is not what it says
             self._feed(self._held_probability)
+        self._held_probability = 1.0 if event.type is VADEventType.START_OF_SPEECH else 0.0
 
     def _feed_until(self, time: float) -> None:
         """Give the gate the frames that the VAD has heard: those that end by `time`, half a frame more or less."""
@@ -180,11 +190,3 @@ class GatedVADStream(VADStream):
     def _let_go(self) -> None:
         self._driver.unfollow(self)
         self._driver.leave(self)
-
-
-def _amplified(frame: rtc.AudioFrame, gain_db: float) -> rtc.AudioFrame:
-    if gain_db == 0.0:
-        return frame
-    louder = amplified(np.frombuffer(frame.data, np.int16) * np.float32(2.0**-15), gain_db)
-    samples = np.rint(louder * np.float32(32_767.0)).astype(np.int16)
-    return rtc.AudioFrame(samples.tobytes(), frame.sample_rate, frame.num_channels, frame.samples_per_channel)

@@ -13,7 +13,10 @@ LATENCY_BUCKETS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 
 
 class Collectors(NamedTuple):
-    """The collectors, registered with the client's default registry, which LiveKit's worker serves."""
+    """The collectors, in the client's default registry.
+
+    LiveKit's worker serves those of its own process; with `prometheus_multiproc_dir` those of its calls' processes too.
+    """
 
     overlaps: Counter
     """`prosody_gate_overlaps_total`: overlaps held."""

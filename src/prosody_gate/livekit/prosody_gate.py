@@ -11,9 +11,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
+from livekit.agents import Agent, AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
 from livekit.agents.llm import RealtimeModel
 from livekit.agents.stt import STT, SpeechEvent, StreamAdapter
+from livekit.agents.utils import is_given
 from livekit.agents.vad import VAD
 from livekit.plugins import silero
 
@@ -28,6 +29,7 @@ from . import prometheus, tracing
 from .gate_driver import GateDriver
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
+from .louder_vad import LouderVAD
 from .session_metrics import MetricsRecorder, SessionMetrics
 from .threaded_listener import ThreadedListener, breathe
 from .transcript_hold import TEXT_EVENTS
@@ -109,14 +111,15 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._inner_vad: VAD | None = None
         self._let_through: GateEvent | None = None
         self._warned: set[str] = set()
+        self._checked_agent: Agent | None = None
         self._closed = False
 
     @staticmethod
     def prewarm() -> VAD:
         """Load what is slow, for a worker's prewarm hook, and make the first calls ahead of the call.
 
-        Ends with a garbage collection and `gc.freeze()`: LiveKit's modules alone are 150,000 objects, and to look
-        through all of them in mid-call stops the event loop for 0.1 s.
+        Ends with a garbage collection and `gc.freeze()`: LiveKit's modules alone are a great many objects, and to
+        look through all of them in mid-call stops the event loop.
 
         Returns:
             The Silero VAD, loaded: keep it in `proc.userdata` and give it to `vad()`.
@@ -177,7 +180,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
                 raise OptionError(
                     f"stt: {inner.label} does not stream; call vad() before stt(), or give stt() a StreamAdapter"
                 )
-            inner = StreamAdapter(stt=inner, vad=self._inner_vad)
+            vad = LouderVAD.around(self._inner_vad, gain_db=self._input_gain_db)
+            inner = StreamAdapter(stt=inner, vad=vad)
         self._gate.expects_transcripts = True
         return GatedSTT(inner, self._driver, on_drop=self._on_drop)
 
@@ -206,6 +210,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         session.on("user_state_changed", self._on_user_state)
         session.on("close", self._on_close)
         self._check(session)
+        self._check_agent()
         if session.agent_state == "speaking":
             self._driver.agent_changed(True)
 
@@ -245,21 +250,55 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         if not isinstance(session.vad, GatedVAD):
             warn_once(self._warned, "vad", "vad is not wrapped: the gate hears nothing; use gate.vad()")
 
+    def _check_agent(self) -> None:
+        """Warn where the agent that is in charge now brings its own VAD or STT, which takes the session's place."""
+        agent = self._current_agent()
+        if agent is None or agent is self._checked_agent:
+            return
+        self._checked_agent = agent
+        if is_given(agent.stt) and agent.stt is not None and not isinstance(agent.stt, GatedSTT):
+            warn_once(
+                self._warned,
+                "agent.stt",
+                f"{type(agent).__name__} has an stt of its own that is not wrapped: each of its final transcripts "
+                "interrupts, whatever the gate says; use gate.stt()",
+            )
+        if is_given(agent.vad) and not isinstance(agent.vad, GatedVAD):
+            warn_once(
+                self._warned,
+                "agent.vad",
+                f"{type(agent).__name__} has a vad of its own that is not wrapped: the gate hears nothing; "
+                "use gate.vad()",
+            )
+
+    def _current_agent(self) -> Agent | None:
+        try:
+            return None if self._session is None else self._session.current_agent
+        except RuntimeError:  # the session has not started yet, or has ended
+            return None
+
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        self._check_agent()
         self._driver.agent_changed(event.new_state == "speaking")
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking" and self._let_through is not None and self._session is not None:
             tracing.mark_user_speech(self._session, self._let_through)
-            self._let_through = None
+        # With the end of the user's speech it is forgotten too: the next one is another.
+        self._let_through = None
 
     def _on_event(self, event: GateEvent) -> None:
         held = self._metrics.count(event)
         prometheus.count(event, held)
         if self._session is not None:
             tracing.note(self._session, event)
-        passes = event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE)
-        self._let_through = event if passes else None
+        self._let_through = None
+        if event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE) and self._session is not None:
+            # Speech that began before the agent's has its span already.
+            if self._session.user_state == "speaking":
+                tracing.mark_user_speech(self._session, event)
+            else:
+                self._let_through = event
         if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
             self._clear_realtime_audio()
         self._emit("decision", event)
@@ -268,17 +307,19 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _clear_realtime_audio(self) -> None:
         """Take cancelled speech out of a realtime model's input, which would hear it with the next turn."""
-        session = self._session
-        if session is None or session.stt is not None or not self._at_rest():
+        agent = self._current_agent()
+        if self._session is None or agent is None or not self._at_rest():
             return
-        model = session.llm
-        if isinstance(model, RealtimeModel) and (
-            not model.capabilities.turn_detection or model.capabilities.can_disable_turn_detection
-        ):
-            try:
-                session.clear_user_turn()
-            except RuntimeError:  # the session has ended
-                logger.debug("the realtime model's input was not cleared", exc_info=True)
+        mode = agent.turn_detection if is_given(agent.turn_detection) else self._session.turn_detection
+        model = agent.llm if is_given(agent.llm) else self._session.llm
+        if mode == "realtime_llm" or not isinstance(model, RealtimeModel):
+            return
+        if model.capabilities.turn_detection and not model.capabilities.can_disable_turn_detection:
+            return
+        try:
+            agent.realtime_llm_session.clear_audio()
+        except RuntimeError:  # the model has no session yet, or none any more
+            logger.debug("the realtime model's input was not cleared", exc_info=True)
 
     def _at_rest(self) -> bool:
         return not self._driver.undecided and not self._driver.passing

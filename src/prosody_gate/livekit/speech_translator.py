@@ -24,6 +24,7 @@ overlap may lie in two segments. A segment is *told* once the session has got it
 | several decided at once | - | one START from the first onset, one END after the last |
 | flush | segment forgotten, told or not: the session has ended it by itself | same |
 | failure | START, late, then as they are | same |
+| the gate is closed | as they are | nothing of the segment that this cancelled; then as they are |
 """
 
 from __future__ import annotations
@@ -149,14 +150,20 @@ class SpeechTranslator:
 
     def _may_tell(self, segment: _Segment) -> bool:
         driver = self._driver
+        if self._is_closed_over(segment):
+            return False
         if driver.transparent or driver.passing:
             return True
         return not driver.agent_speaking and segment.spoiled is None
 
+    def _is_closed_over(self, segment: _Segment) -> bool:
+        """Whether the end of the gate cancelled it: the session never hears of it."""
+        return self._driver.closed and segment.spoiled is not None and not segment.told
+
     def _hides(self) -> bool:
         driver = self._driver
         if driver.transparent:
-            return False
+            return self._segment is not None and self._is_closed_over(self._segment)
         if driver.agent_speaking:
             return not driver.passing
         return self._segment is not None and not self._segment.told

@@ -15,8 +15,8 @@ PREFIX: Final = "prosody_gate."
 def note(session: AgentSession[Any], event: GateEvent) -> None:
     """Add a decision to the span of the agent's speech, which it is about.
 
-    Every kind becomes an event of the `agent_speaking` span. LiveKit keeps its spans to itself, so a release without
-    them is taken as one that does not trace.
+    What is decided because the agent has ended, a release above all, comes too late for it: LiveKit ends the span
+    before it says so. LiveKit keeps its spans to itself; a version without them is taken as one that does not trace.
     """
     span = getattr(session, "_agent_speaking_span", None)
     if isinstance(span, trace.Span) and span.is_recording():

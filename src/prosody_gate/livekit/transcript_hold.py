@@ -9,6 +9,7 @@ from typing import Final
 from livekit.agents.stt import SpeechEvent, SpeechEventType
 
 from ..gate import GateEvent, GateEventKind, Overlap, Transcript
+from .cancelled_words import without_cancelled_words
 from .gate_driver import GateDriver
 
 MAX_HELD: Final = 256
@@ -38,6 +39,7 @@ class _Held:
     """An event and the overlap whose fate it shares."""
 
     event: SpeechEvent
+    transcript: Transcript
     overlap: Overlap
     utterance: _Utterance
     since: float
@@ -48,7 +50,8 @@ class TranscriptHold:
 
     A transcript goes the way of its overlap: dropped when that was cancelled, handed on when it was confirmed or
     released, held until then. START and END of speech go with the words between them: the session gets them when it
-    gets any of the words, and END only after START. Usage events pass at once.
+    gets any of the words, and END only after START. Usage events pass at once. Of a transcript that is handed on, words
+    with times of their own that lie in a cancelled overlap are taken out.
 
     Args:
         driver: The session's gate.
@@ -66,6 +69,11 @@ class TranscriptHold:
     def held(self) -> int:
         """How many events are held."""
         return len(self._held)
+
+    @property
+    def held_since(self) -> float | None:
+        """When the oldest event that is held came, on the clock of `take`; None when none is."""
+        return self._held[0].since if self._held else None
 
     def take(self, event: SpeechEvent, transcript: Transcript, *, now: float) -> list[SpeechEvent]:
         """Take an event of the recogniser; the gate has heard its transcript already.
@@ -86,7 +94,7 @@ class TranscriptHold:
         if event.type is SpeechEventType.START_OF_SPEECH:
             return self._start(event)
         if event.type is SpeechEventType.END_OF_SPEECH:
-            return self._end(event)
+            return self._end(event, transcript)
         return self._text(event, transcript)
 
     def decided(self, events: list[GateEvent]) -> list[SpeechEvent]:
@@ -94,10 +102,6 @@ class TranscriptHold:
         if self._driver.transparent:
             return self.let_go()
         out: list[SpeechEvent] = []
-        if any(event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE) for event in events):
-            out += self._told_start(self._utterance)
-        if not events:
-            return out
         still: list[_Held] = []
         for held in self._held:
             decision = held.overlap.decision
@@ -106,25 +110,40 @@ class TranscriptHold:
             elif decision is GateEventKind.CANCEL:
                 out += self._cancelled(held)
             else:
-                out += self._told(held.event, held.utterance)
+                out += self._handed_on(held)
         self._held = still
+        if any(event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE) for event in events):
+            # After what is older.
+            out += self._told_start(self._utterance)
         return out
 
     def overdue(self, before: float) -> list[SpeechEvent]:
-        """Hand on what has been held since before a time (s): the gate should have decided long ago."""
+        """Hand on what has been held since before a time (s), but for what says nothing new, which is dropped.
+
+        The gate holds so long while backchannel follows backchannel, or when no audio comes any more.
+        """
         out: list[SpeechEvent] = []
         while self._held and self._held[0].since < before:
             held = self._held.pop(0)
-            out += self._told(held.event, held.utterance)
+            backchannel = self._says_nothing_new(held.transcript.text) or not held.transcript.text.strip()
+            if held.overlap.decision is GateEventKind.CANCEL or (held.overlap.decision is None and backchannel):
+                out += self._cancelled(held)
+            else:
+                out += self._handed_on(held)
         return out
 
     def let_go(self) -> list[SpeechEvent]:
-        """Hand on all that is held."""
-        return self.overdue(float("inf"))
+        """Hand on all that is held and not cancelled."""
+        held, self._held = self._held, []
+        out: list[SpeechEvent] = []
+        for each in held:
+            out += self._cancelled(each) if each.overlap.decision is GateEventKind.CANCEL else self._handed_on(each)
+        return out
 
     def drop(self) -> None:
-        """Forget all that is held: nobody is there to hear it."""
+        """Forget all that is held: nobody is to hear it."""
         self._held.clear()
+        self._utterance = _Utterance()
 
     def _text(self, event: SpeechEvent, transcript: Transcript) -> list[SpeechEvent]:
         overlap = self._overlap_of(transcript)
@@ -132,13 +151,13 @@ class TranscriptHold:
             if self._is_stray_backchannel(transcript):
                 self._on_drop(event)
                 return []
-            return self._told(event, self._utterance)
+            return self._told(self._cut(event, transcript), self._utterance)
         if overlap.decision is None:
-            return self._hold(event, overlap)
+            return self._hold(event, transcript, overlap)
         if overlap.decision is GateEventKind.CANCEL:
             self._on_drop(event)
             return []
-        return self._told(event, self._utterance)
+        return self._told(self._cut(event, transcript), self._utterance)
 
     def _overlap_of(self, transcript: Transcript) -> Overlap | None:
         overlap = self._driver.gate.overlap_of(transcript)
@@ -153,32 +172,32 @@ class TranscriptHold:
             return False
         if gate.overlap_of(transcript) is None and gate.knows(transcript):
             return False
-        return gate.lexicon.match(transcript.text).ignore_only
+        return self._says_nothing_new(transcript.text)
+
+    def _says_nothing_new(self, text: str) -> bool:
+        return self._driver.gate.lexicon.match(text).ignore_only
 
     def _start(self, event: SpeechEvent) -> list[SpeechEvent]:
         passes = not self._driver.agent_speaking or self._driver.passing
         self._utterance = _Utterance(start=event, told=passes)
         return [event] if passes else []
 
-    def _end(self, event: SpeechEvent) -> list[SpeechEvent]:
+    def _end(self, event: SpeechEvent, transcript: Transcript) -> list[SpeechEvent]:
         utterance = self._utterance
         waiting = [held.overlap for held in self._held if held.utterance is utterance]
         if waiting:
-            out = self._hold(event, waiting[-1])
+            out = self._hold(event, transcript, waiting[-1])
         elif utterance.told:
             out = [event]
         else:
             held = self._driver.gate.held_overlap
-            out = [] if held is None else self._hold(event, held)
+            out = [] if held is None else self._hold(event, transcript, held)
         self._utterance = _Utterance()
         return out
 
-    def _hold(self, event: SpeechEvent, overlap: Overlap) -> list[SpeechEvent]:
-        self._held.append(_Held(event, overlap, self._utterance, self._now))
-        if len(self._held) <= MAX_HELD:
-            return []
-        oldest = self._held.pop(0)
-        return self._told(oldest.event, oldest.utterance)
+    def _hold(self, event: SpeechEvent, transcript: Transcript, overlap: Overlap) -> list[SpeechEvent]:
+        self._held.append(_Held(event, transcript, overlap, self._utterance, self._now))
+        return [] if len(self._held) <= MAX_HELD else self._handed_on(self._held.pop(0))
 
     def _cancelled(self, held: _Held) -> list[SpeechEvent]:
         if held.event.type in TEXT_EVENTS:
@@ -186,6 +205,12 @@ class TranscriptHold:
             return []
         # The END of an utterance whose START the session has.
         return [held.event] if held.utterance.told and held.utterance.start is not None else []
+
+    def _handed_on(self, held: _Held) -> list[SpeechEvent]:
+        return self._told(self._cut(held.event, held.transcript), held.utterance)
+
+    def _cut(self, event: SpeechEvent, transcript: Transcript) -> SpeechEvent:
+        return without_cancelled_words(event, transcript, self._driver.gate) if event.type in TEXT_EVENTS else event
 
     def _told(self, event: SpeechEvent, utterance: _Utterance) -> list[SpeechEvent]:
         return [*self._told_start(utterance), event]
