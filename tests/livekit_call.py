@@ -181,7 +181,15 @@ class HandSTT(stt.STT):
 class HandSTTStream(stt.RecognizeStream):
     async def _run(self) -> None:
         self.error: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self.error
+        listening = asyncio.create_task(self._listen())
+        try:
+            await self.error
+        finally:
+            listening.cancel()
+
+    async def _listen(self) -> None:
+        async for _ in self._input_ch:
+            pass
 
     def say(
         self, kind: str, text: str = "", *, start: float = 0.0, end: float = 0.0, words: Any = None, **more: Any
