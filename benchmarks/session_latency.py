@@ -35,8 +35,10 @@ from prosody_gate.livekit import ProsodyGate, RecordedInput, SilentOutput
 from prosody_gate.vad import SpeechSegmenter
 
 SETS = ("command_word", "content_word", "called_name", "spoken_order")
-PERIOD, SPEAKS, CLIP_AT, LONGEST = 5.0, 3.9, 1.5, 1.6
+PERIOD, SPEAKS, CLIP_AT, LONGEST = 5.0, 3.9, 1.5, 1.9
 TICK = 0.005
+BEFORE = 0.3
+"""Seconds of a clip before its speech."""
 ROOM = 8.0
 """Standard deviation of the room's noise, in int16 steps (-72 dBFS)."""
 Samples = npt.NDArray[np.int16]
@@ -79,18 +81,33 @@ class NoWordsStream(stt.RecognizeStream):
 
 
 def choose(data: Path, count: int) -> list[Samples]:
-    """Clips of all sets in turn, the same ones each time."""
+    """Clips of all sets in turn, the same ones each time: from shortly before the speech that the VAD finds in each."""
     rows = [json.loads(line) for line in (data / "recordings.jsonl").read_text("utf-8").splitlines()]
     chance = random.Random(0)
-    by_set = {name: chance.sample([r for r in rows if r["set"] == name], k=count) for name in SETS}
-    chosen = [by_set[SETS[index % len(SETS)]][index // len(SETS)] for index in range(count)]
-    clips = []
-    for row in chosen:
-        samples, rate = soundfile.read(data / row["audio"], dtype="int16")
-        if rate != SAMPLE_RATE:
-            raise SystemExit(f"{row['audio']}: is at {rate} Hz; expected {SAMPLE_RATE}")
-        clips.append(samples[: int(LONGEST * SAMPLE_RATE)])
-    return clips
+    clips: dict[str, list[Samples]] = {}
+    for name in SETS:
+        clips[name] = []
+        for row in chance.sample(of_set := [row for row in rows if row["set"] == name], k=len(of_set)):
+            samples, rate = soundfile.read(data / row["audio"], dtype="int16")
+            if rate != SAMPLE_RATE:
+                raise SystemExit(f"{row['audio']}: is at {rate} Hz; expected {SAMPLE_RATE}")
+            onset = vad_onset(samples.astype(np.float32) / 32768.0)
+            if onset is not None:
+                begin = max(round((onset - BEFORE) * SAMPLE_RATE), 0)
+                clips[name].append(samples[begin : begin + int(LONGEST * SAMPLE_RATE)])
+            if len(clips[name]) > count // len(SETS):
+                break
+    return [clips[SETS[index % len(SETS)]][index // len(SETS)] for index in range(count)]
+
+
+def vad_onset(scene: npt.NDArray[np.float32]) -> float | None:
+    """When the VAD first finds speech, in seconds; None when it finds none."""
+    detector, segmenter = create_detector("silero"), SpeechSegmenter()
+    for frame in scene[: len(scene) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES):
+        segmenter.push(detector.frame_probability(frame))
+        if segmenter.speaking:
+            return segmenter.onset
+    return None
 
 
 def channel(clips: list[Samples]) -> Samples:
@@ -105,18 +122,11 @@ def channel(clips: list[Samples]) -> Samples:
 
 def onsets(samples: Samples, count: int) -> list[float | None]:
     """When each sound begins, in seconds of the channel; None for one that the VAD does not find."""
-    detector = create_detector("silero")
     found: list[float | None] = []
     length = round(PERIOD * SAMPLE_RATE)
     for index in range(count):
         scene = samples[index * length : (index + 1) * length].astype(np.float32) / 32768.0
-        detector.reset()
-        segmenter = SpeechSegmenter()
-        onset = None
-        for frame in scene[: len(scene) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES):
-            segmenter.push(detector.frame_probability(frame))
-            if segmenter.speaking and onset is None:
-                onset = segmenter.onset
+        onset = vad_onset(scene)
         found.append(None if onset is None else index * PERIOD + energy_onset(scene, onset))
     return found
 
