@@ -587,12 +587,13 @@ def test_ctrl_c_does_not_wait_for_what_the_processes_are_at(folder: Path) -> Non
         raise KeyboardInterrupt
 
     settings = TuneSettings(vad="webrtc", listener=False)
+    before = set(multiprocessing.active_children())
     began = time.monotonic()
     preparing = spread(items, settings, source="clips.jsonl", jobs=2, progress=interrupted)
     with pytest.raises(KeyboardInterrupt), preparing:
         pass
     assert time.monotonic() - began < 30.0
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before  # another test's pool may be alive
 
 
 def test_the_bar_moves_while_the_processes_prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
