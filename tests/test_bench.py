@@ -152,6 +152,18 @@ def test_calls_score_no_event_while_the_agent_is_silent_and_cap_what_it_runs_on(
     assert report.gate.runs_on.value < 0.4
 
 
+def test_a_floor_that_the_agent_left_is_the_users_though_the_agent_speaks_again(tmp_path: Path) -> None:
+    sound = noisy(voice(4.3), before=3.7, after=3.0)
+    soundfile.write(tmp_path / "call.wav", sound, RATE)
+    events = [{"label": "interruption", "start": 3.7, "end": 8.0}]
+    line = {"audio": "call.wav", "agent": [[0.0, 4.0], [5.5, 10.0]], "user_channel": 0, "events": events}
+    manifest = read_manifest(write_lines(tmp_path / "m.jsonl", [line]))
+    report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=ShippedGates(lexicon=LEXICON, listener=False))
+    assert (report.gate.caught.count, report.gate.caught.of) == (1, 1)
+    assert report.gate.runs_on is not None
+    assert report.gate.runs_on.value < 0.5
+
+
 def test_a_sweep_decides_what_single_runs_with_a_listener_decide(tmp_path: Path) -> None:
     call = json.loads(DEMO_EVENTS.read_text(encoding="utf-8"))
     samples, rate = soundfile.read(DEMO_EVENTS.with_name("demo.flac"), dtype="float32")

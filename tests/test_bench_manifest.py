@@ -170,6 +170,11 @@ def test_a_cut_clip_has_the_transcripts_of_its_own_speech(folder: Path) -> None:
     said = clip.transcripts_at(1.0)
     assert said is not None
     assert [(one.text, round(one.at, 6)) for one in said] == [("yeah", 1.7)]
+    # Half a second behind what is usual: still the clip's.
+    late = {**line, "transcripts": [{"at": 1.8, "text": "yeah", "final": True}]}
+    (slow,) = read_manifest(write_lines(folder / "l.jsonl", [late])).items
+    assert isinstance(slow, Clip)
+    assert slow.transcripts_at(1.0) != ()
     (without,) = read_manifest(write_lines(folder / "n.jsonl", [{"audio": "a.wav", "label": "noise"}])).items
     assert isinstance(without, Clip)
     assert without.transcripts_at(1.0) is None

@@ -581,6 +581,33 @@ def test_held_words_of_an_overlap_that_is_confirmed_lose_those_of_the_cancelled_
     run(go())
 
 
+@pytest.mark.parametrize(("first", "told"), [("Tomorrow morning", "Tomorrow morning is fine"), ("Mm-hm", "is fine")])
+def test_a_sentence_whose_first_half_was_given_up_while_the_second_was_held_stays_whole(first: str, told: str):
+    async def go():
+        async with quiet_call(5.0) as call:
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 19 + "-" * 25 + "s" * 112)
+            assert call.kinds() == ["hold", "hold", "cancel", "confirm"]
+            await call.say("final_transcript", **timed(f"{first} is fine", (first, 0.16, 0.7), ("is fine", 1.6, 4.9)))
+            assert call.texts() == [told]
+
+    run(go())
+
+
+def test_one_late_transcript_does_not_change_the_recognisers_clock():
+    async def go():
+        async with quiet_call() as call:
+            await call.audio("-" * 210)
+            await call.say("final_transcript", "tell me", start=0.2, end=0.5)  # more than 5 s late
+            call.agent(True)
+            await call.audio("s" * 10 + "-" * 8)
+            await call.say("interim_transcript", "okay", start=210 * STEP, end=220 * STEP)
+            held = call.gate.gate.held_overlap.interim
+            assert (held.start, held.end) == (pytest.approx(210 * STEP, abs=0.01), pytest.approx(220 * STEP, abs=0.01))
+
+    run(go())
+
+
 def test_an_interrupt_phrase_is_never_cut_off():
     async def go():
         async with quiet_call() as call:

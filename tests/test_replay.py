@@ -20,7 +20,7 @@ from prosody_gate import (
     read_transcripts,
     replay,
 )
-from prosody_gate.gate import GateEventKind
+from prosody_gate.gate import GateEventKind, GateOptions
 from prosody_gate.replay import Span
 from prosody_gate.replay.replay_words import LEAD_IN, TimedWord, replay_words
 from prosody_gate.vad import WebRtcDetector
@@ -183,3 +183,20 @@ def test_word_timed_overlaps_without_transcripts_leave_only_time() -> None:
     words = [TimedWord("stop", 0.0, 0.4)]
     events = replay_words(words, make_gate(Says(3.0, after=0.3)), interim_lag=None)
     assert [event.reason for event in events] == ["speech", "evidence"]
+
+
+def test_a_recording_is_not_over_before_its_last_transcript(tmp_path: Path) -> None:
+    kinds = []
+    for tail in (0.2, 5.0):
+        path = tmp_path / f"{tail}.wav"
+        quiet = np.random.default_rng(3).normal(0.0, 3e-4, round((1.8 + tail) * 16_000))
+        times = np.arange(round(0.8 * 16_000)) / 16_000
+        buzz = sum(np.sin(2 * np.pi * 120.0 * n * times) / n for n in range(1, 20)) * np.hanning(times.size)
+        quiet[16_000 : 16_000 + buzz.size] += 0.1 * buzz
+        soundfile.write(path, quiet.astype(np.float32), 16_000)
+        said = [Transcript(at=3.2, text="wait", final=True, start=1.1, end=1.5)]
+        gate = Gate(GateOptions(transcript_timeout=0.2, tail_boundary=0.2), sources=[])
+        events = replay(path, gate, transcripts=said, detector=WebRtcDetector()).events
+        kinds.append([event.kind.value for event in events])
+    assert kinds[0] == kinds[1]
+    assert kinds[0][-1] == "confirm"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from ..gate import Transcript
 from .heard import described
+
+UNTIMED: Final = 1.0
+"""Seconds by which a transcript without times of its own may come later than usual and still be the clip's."""
 
 
 @dataclass(frozen=True)
@@ -47,5 +51,5 @@ class Clip:
                 end=None if transcript.end is None else transcript.end + by,
             )
             for transcript in self.transcripts
-            if self.start < described(transcript) < end
+            if self.start < described(transcript) < end + (UNTIMED if transcript.end is None else 0.0)
         )

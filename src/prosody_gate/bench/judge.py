@@ -117,12 +117,14 @@ class Judge:
             agent = call.agent
             if call.agent_channel is not None:
                 agent = spans_of_channel(read_frames(recording, call.agent_channel), self._fresh_detector())
-            frames = [
-                amplified(frame, self._settings.input_gain_db) for frame in read_frames(recording, call.user_channel)
-            ]
-            probabilities = self._probabilities(frames)
+
+            def frames() -> Iterable[npt.NDArray[np.float32]]:
+                gain_db = self._settings.input_gain_db
+                return (amplified(frame, gain_db) for frame in read_frames(recording, call.user_channel))
+
+            probabilities = self._probabilities(frames())
             heard = Heard.of(probabilities, agent, call.transcripts, self._settings.options)
-            judged = self._all(call, heard, lambda gate: heard.drive(gate, frames))
+            judged = self._all(call, heard, lambda gate: heard.drive(gate, frames()))
             duration = recording.duration
         spoken_over = [_spoken_over(event, agent) for event in call.events]
         matched = [_best_event(overlap, call) for overlap in heard.overlaps]
@@ -134,7 +136,7 @@ class Judge:
             own = [overlap for overlap, match in zip(heard.overlaps, matched, strict=True) if match == place]
             name = f"{call.name} {event.start:g}-{event.end:g}"
             as_clip = Clip(call.line, name, call.group, event.label, event.set, call.audio)
-            outcomes.append(_outcome(as_clip, own, judged, spoken))
+            outcomes.append(_outcome(as_clip, own, judged, _under(own, agent) or spoken))
         strangers = {overlap.start for overlap, match in zip(heard.overlaps, matched, strict=True) if match is None}
         unlabelled = {
             system: len({one.onset for one in decisions if one.confirm and one.onset in strangers})
@@ -294,6 +296,12 @@ def _spoken_over(event: LabelledEvent, agent: Sequence[Span]) -> Span | None:
     """What the agent said when an event came: the last it began while the event went on; None for silence."""
     during = [span for span in agent if span.start < event.end and span.end > event.start - LABEL_TOLERANCE]
     return during[-1] if during else None
+
+
+def _under(overlaps: Sequence[Span], agent: Sequence[Span]) -> Span | None:
+    """What the agent said when the first of the overlaps began; None without overlaps."""
+    first = min((overlap.start for overlap in overlaps), default=None)
+    return next((span for span in agent if first is not None and span.start <= first < span.end), None)
 
 
 def _best_event(overlap: Span, call: Call) -> int | None:

@@ -46,7 +46,12 @@ def _is_timed(word: TimedString) -> bool:
 def _is_cancelled(word: TimedString, shift: float, transcript: Transcript, gate: Gate) -> bool:
     start, end = float(word.start_time) + shift, float(word.end_time) + shift  # type: ignore[arg-type]
     overlap = gate.overlap_of(Transcript(at=transcript.at, text=str(word), start=start, end=end))
-    return overlap is not None and overlap.decision is GateEventKind.CANCEL
+    if overlap is None or overlap.decision is not GateEventKind.CANCEL:
+        return False
+    # The first half of a sentence may have been cancelled while its second half was still held: they are one turn.
+    about = gate.overlap_of(transcript)
+    continued = about is not None and about.decision is GateEventKind.CONFIRM and about.previous is overlap
+    return not continued or gate.lexicon.match(overlap.text or str(word)).ignore_only
 
 
 def _without(text: str, words: list[TimedString], cancelled: list[bool]) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("prosody_gate")
 
+MISSING: Final = 0.05
+"""Seconds of an event's audio that may be missing from what was kept."""
+
 MAX_SPEECH: Final = 62.0
 """Seconds of recorded audio kept: Silero's END carries up to 60 s of speech, and what was before it."""
 
@@ -52,12 +55,15 @@ class LouderVADStream(VADStream):
 
     def flush(self) -> None:
         """Flush the VAD."""
+        if self._inner._event_ch.closed:
+            return  # it has ended by itself; reading from it tells why
         self._inner.flush()
         self._clock.flushed(self._history.end)
 
     def end_input(self) -> None:
         """End the VAD's input."""
-        self._inner.end_input()
+        if not self._inner._event_ch.closed:
+            self._inner.end_input()
 
     async def aclose(self) -> None:
         """Close this stream and the VAD's."""
@@ -98,4 +104,7 @@ class LouderVADStream(VADStream):
         elif event.type is VADEventType.END_OF_SPEECH and self._speech_begins is not None:
             # Of very long speech a VAD keeps the beginning.
             begins, self._speech_begins = self._speech_begins, None
-        return self._history.between(begins, begins + length) or event.frames
+        recorded = self._history.between(begins, begins + length)
+        # Of speech that is longer than what is kept, louder words are better than missing ones.
+        is_whole = sum(frame.duration for frame in recorded) >= length - MISSING
+        return recorded if is_whole else event.frames

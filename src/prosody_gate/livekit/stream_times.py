@@ -49,6 +49,8 @@ class StreamTimes:
         self._zero: float | None = 0.0
         """The recogniser's time at the first audio that was pushed; None when that is to be found out."""
         self._estimated = False
+        self._doubted: float | None = None
+        """The exact zero that one transcript spoke against."""
         self._announced: float | None = None
         self._newest = 0.0
         self._least_lag = math.inf
@@ -92,13 +94,18 @@ class StreamTimes:
         now = self._driver.time
         offset = self._inner.start_time_offset
         if abs(offset - self._offset) > DRIFT:
-            self._offset, self._zero = offset, None
+            self._offset, self._zero, self._doubted = offset, None, None
         if self._announced is not None and seconds - offset <= self._pushed - self._announced:
             # No more than came since then: it has connected again, then or (Deepgram, in mid-speech) a little later.
-            self._zero = self._announced = None
+            self._zero = self._announced = self._doubted = None
+        elif self._doubted is not None and -AHEAD <= now - (self._aligned + seconds - self._doubted) <= BEHIND:
+            # One transcript was late; the clock is the one it was.
+            self._zero, self._doubted, self._estimated = self._doubted, None, False
         elif self._zero is not None:
             end = self._aligned + seconds - self._zero
             if now - end > BEHIND or seconds < self._newest - BACKWARDS:
+                if not self._estimated:
+                    self._doubted = self._zero
                 self._zero = None
         by_arrival = seconds - (now - self._usual_lag() - self._aligned)
         if self._zero is None:

@@ -43,7 +43,8 @@ def drive(
     events: list[GateEvent] = []
     changes = sorted([(span.start, True) for span in agent] + [(span.end, False) for span in agent])
     next_change = next_transcript = 0
-    for index, frame in enumerate(_running_out(frames, gate), start=1):
+    last = transcripts[-1].at if transcripts else 0.0
+    for index, frame in enumerate(_running_out(frames, gate, last), start=1):
         end = index * FRAME_DURATION
         # What happened before this frame's end is told before the frame, as it would be in a call.
         while next_change < len(changes) and changes[next_change][0] < end:
@@ -60,11 +61,11 @@ def drive(
     return events + gate.close()
 
 
-def _running_out(frames: Iterable[Frame], gate: Gate) -> Iterator[Frame]:
-    """The frames, and silence after them for as long as something is held, as a call would go on."""
+def _running_out(frames: Iterable[Frame], gate: Gate, last_transcript: float) -> Iterator[Frame]:
+    """The frames, and silence after them until nothing is held and all transcripts have come, as a call would go on."""
     yield from frames
     silence = np.zeros(FRAME_SAMPLES, np.float32)
     for _ in range(round(RUN_OUT / FRAME_DURATION)):
-        if gate.state not in (GateState.HOLDING, GateState.PENDING):
+        if gate.state not in (GateState.HOLDING, GateState.PENDING) and gate.time > last_transcript:
             return
         yield silence

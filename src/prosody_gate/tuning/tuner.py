@@ -397,10 +397,15 @@ def check_storage(storage: str | None) -> None:
     _import_optuna()
     if storage is not None:
         with _quiet():
+            path = Path(storage.removeprefix("sqlite:///"))
+            is_new = not path.exists()
             try:
                 _storage(storage).get_all_studies()
             except Exception as error:  # each kind of storage has errors of its own
                 raise _unusable(storage, error) from None
+            finally:
+                if is_new and path.is_file():  # made by the check alone
+                    path.unlink()
 
 
 def _import_optuna() -> Any:
