@@ -253,7 +253,7 @@ def rows(arguments: argparse.Namespace, tell: Callable[[str], None]) -> Iterator
         yield (
             microphone.name,
             cells(default),
-            "refused: " + says if profile is None else cells(middle),
+            f"refused: {says} | |" if profile is None else cells(middle),
             cells(last) if better else "kept as calibrated | |",
             f"calibrated: {says}; tuned: {changes(options) if better else 'kept'}",
         )
