@@ -104,7 +104,7 @@ class StreamTimes:
         elif self._zero is not None:
             end = self._aligned + seconds - self._zero
             if now - end > BEHIND or seconds < self._newest - BACKWARDS:
-                if not self._estimated:
+                if not self._estimated and now - end > BEHIND:
                     self._doubted = self._zero
                 self._zero = None
         by_arrival = seconds - (now - self._usual_lag() - self._aligned)
