@@ -24,14 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, APIConnectOptions, TurnHandlingOptions, stt
-from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
-from livekit.agents.utils import AudioBuffer
+from livekit.agents import Agent, AgentSession, TurnHandlingOptions
 
 from latency import energy_onset
 from prosody_gate import create_detector
 from prosody_gate.audio import FRAME_SAMPLES, SAMPLE_RATE
-from prosody_gate.livekit import ProsodyGate, RecordedInput, SilentOutput
+from prosody_gate.livekit import ProsodyGate, RecordedInput, SilentOutput, SilentSTT
 from prosody_gate.vad import SpeechSegmenter
 
 SETS = ("command_word", "content_word", "called_name", "spoken_order")
@@ -52,32 +50,6 @@ class Measured:
     missed: int = 0
     early: int = 0
     lags: list[float] = field(default_factory=list)
-
-
-class NoWords(stt.STT[str]):
-    """Speech-to-text that never says anything."""
-
-    def __init__(self) -> None:
-        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
-
-    def stream(
-        self,
-        *,
-        language: NotGivenOr[str] = NOT_GIVEN,
-        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
-    ) -> stt.RecognizeStream:
-        return NoWordsStream(stt=self, conn_options=conn_options)
-
-    async def _recognize_impl(
-        self, buffer: AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
-    ) -> stt.SpeechEvent:
-        return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT)
-
-
-class NoWordsStream(stt.RecognizeStream):
-    async def _run(self) -> None:
-        async for _ in self._input_ch:
-            pass
 
 
 def choose(data: Path, count: int) -> list[Samples]:
@@ -152,7 +124,7 @@ async def measure(samples: Samples, began: list[float | None], *, gated: bool) -
     }
     session: AgentSession[Any] = AgentSession(
         vad=gate.vad(vad) if gated else vad,
-        stt=gate.stt(NoWords()) if gated else NoWords(),
+        stt=gate.stt(SilentSTT()) if gated else SilentSTT(),
         turn_handling=gate.turn_handling(plain) if gated else plain,
         aec_warmup_duration=0,
     )

@@ -19,14 +19,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, APIConnectOptions, TurnHandlingOptions, stt
-from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
-from livekit.agents.utils import AudioBuffer
+from livekit.agents import Agent, AgentSession, TurnHandlingOptions
 from livekit.plugins import silero
 
 from prosody_gate import AudioFile, GateEvent, create_detector
 from prosody_gate.audio import FRAME_SAMPLES, SAMPLE_RATE
-from prosody_gate.livekit import ProsodyGate, RecordedInput, SilentOutput
+from prosody_gate.livekit import ProsodyGate, RecordedInput, SilentOutput, SilentSTT
 from prosody_gate.replay import Span, read_frames, spans_of_channel
 
 DEMO = Path(__file__).with_name("demo.flac")
@@ -34,32 +32,6 @@ Samples = npt.NDArray[np.int16]
 
 # Without words LiveKit would take each interruption for a false one, and resume after 2 s.
 INTERRUPTION: TurnHandlingOptions = {"interruption": {"mode": "vad", "resume_false_interruption": False}}
-
-
-class NoWords(stt.STT[str]):
-    """Speech-to-text that never says anything: the worst case, in which the gate has the audio alone."""
-
-    def __init__(self) -> None:
-        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
-
-    def stream(
-        self,
-        *,
-        language: NotGivenOr[str] = NOT_GIVEN,
-        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
-    ) -> stt.RecognizeStream:
-        return NoWordsStream(stt=self, conn_options=conn_options)
-
-    async def _recognize_impl(
-        self, buffer: AudioBuffer, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions
-    ) -> stt.SpeechEvent:
-        return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT)
-
-
-class NoWordsStream(stt.RecognizeStream):
-    async def _run(self) -> None:
-        async for _ in self._input_ch:
-            pass
 
 
 def read_channel(path: Path, channel: int) -> Samples:
@@ -91,7 +63,7 @@ async def run(path: Path, *, agent_channel: int, user_channel: int, gated: bool,
     vad = silero.VAD.load()
     session: AgentSession[None] = AgentSession(
         vad=gate.vad(vad) if gated else vad,
-        stt=gate.stt(NoWords()) if gated else NoWords(),
+        stt=gate.stt(SilentSTT()) if gated else SilentSTT(),
         turn_handling=gate.turn_handling(INTERRUPTION) if gated else INTERRUPTION,
         aec_warmup_duration=0,
     )

@@ -11,7 +11,12 @@ import numpy.typing as npt
 from ..audio import FRAME_SAMPLES, AudioFile, amplified
 from ..errors import AudioError
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions, Transcript
-from ..listener.remembered_listener import HeardSteps, RememberedListener, SharedDecoder
+from ..listener.remembered_listener import (
+    HeardSteps,
+    RememberedListener,
+    SharedDecoder,
+    frames_then_silence,
+)
 from ..replay import Span, read_frames, spans_of_channel
 from ..replay.replay import ALWAYS
 from ..replay.replay_words import replay_words
@@ -127,7 +132,7 @@ class Judge:
             judged = self._all(call, heard, lambda gate: heard.drive(gate, frames()))
             duration = recording.duration
         spoken_over = [_spoken_over(event, agent) for event in call.events]
-        matched = [_best_event(overlap, call) for overlap in heard.overlaps]
+        matched = [best_label(overlap, call.events) for overlap in heard.overlaps]
         outcomes = []
         for place, event in enumerate(call.events):
             spoken = spoken_over[place]
@@ -205,7 +210,7 @@ class _Remembered:
     """Lets all gates of a sweep over one clip share what one listener hears: no option changes what was said."""
 
     def __init__(self, frames: npt.NDArray[np.float32]) -> None:
-        self._frames = frames
+        self._frame_at = frames_then_silence(frames)
         self._root = HeardSteps()
         self._decoder: SharedDecoder | None = None
 
@@ -218,10 +223,6 @@ class _Remembered:
             self._decoder = SharedDecoder(lambda: listener)
         self._decoder.lose_place()  # a factory may hand out one listener again and again
         gate.listener = RememberedListener(self._root, self._decoder, self._frame_at)
-
-    def _frame_at(self, number: int) -> npt.NDArray[np.float32]:
-        """A frame by its number; silence follows the last one, as in a replay."""
-        return self._frames[number] if number < len(self._frames) else np.zeros(FRAME_SAMPLES, np.float32)
 
 
 class _Recorder:
@@ -304,11 +305,11 @@ def _under(overlaps: Sequence[Span], agent: Sequence[Span]) -> Span | None:
     return next((span for span in agent if first is not None and span.start <= first < span.end), None)
 
 
-def _best_event(overlap: Span, call: Call) -> int | None:
-    """The place of the labelled event that an overlap belongs to; None when it belongs to none."""
+def best_label(overlap: Span, labels: Sequence[Span | LabelledEvent]) -> int | None:
+    """The place of the labelled stretch that an overlap shares most with; None when it shares nothing with any."""
     shared = [
-        min(overlap.end, event.end + LABEL_TOLERANCE) - max(overlap.start, event.start - LABEL_TOLERANCE)
-        for event in call.events
+        min(overlap.end, label.end + LABEL_TOLERANCE) - max(overlap.start, label.start - LABEL_TOLERANCE)
+        for label in labels
     ]
     best = max(range(len(shared)), key=lambda place: shared[place])
     return best if shared[best] > 0.0 else None

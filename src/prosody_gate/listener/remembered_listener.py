@@ -16,6 +16,12 @@ FrameAt = Callable[[int], npt.NDArray[np.float32]]
 """Gives a frame of the stream by its number from 0."""
 
 
+def frames_then_silence(frames: npt.NDArray[np.float32]) -> FrameAt:
+    """Gives the frames [n, 512] by their numbers, and silence after the last one, as a replay does."""
+    silence = np.zeros(FRAME_SAMPLES, np.float32)
+    return lambda number: frames[number] if number < len(frames) else silence
+
+
 class Step(NamedTuple):
     """One call of the listener."""
 

@@ -6,6 +6,7 @@ from .prosody_gate import ProsodyGate
 from .recorded_input import RecordedInput
 from .session_metrics import SessionMetrics
 from .silent_output import SilentOutput
+from .silent_stt import SilentSTT
 from .threaded_listener import ThreadedListener
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "RecordedInput",
     "SessionMetrics",
     "SilentOutput",
+    "SilentSTT",
     "ThreadedListener",
 ]

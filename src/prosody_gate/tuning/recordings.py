@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..bench import Call, Clip, SkippedLine
-from ..bench.judge import LABEL_TOLERANCE
+from ..bench.judge import best_label
 from ..bench.labels import AMBIGUOUS
 from ..errors import AudioError
 from ..gate import GateEvent, GateEventKind, GateOptions
@@ -128,17 +128,8 @@ def _places(recording: _Recording, options: GateOptions, confirms: Sequence[Gate
     if recording.labels[0].span == WHOLE:
         return dict.fromkeys(onsets, 0)
     overlaps = [overlap for overlap in recording.stream.overlaps(options) if overlap.start in onsets]
-    return {overlap.start: _best(overlap, recording.labels) for overlap in overlaps}
-
-
-def _best(overlap: Span, labels: Sequence[_Label]) -> int | None:
-    """The label that an overlap shares most with, as in a benchmark."""
-    shared = [
-        min(overlap.end, label.span.end + LABEL_TOLERANCE) - max(overlap.start, label.span.start - LABEL_TOLERANCE)
-        for label in labels
-    ]
-    best = max(range(len(shared)), key=lambda place: shared[place])
-    return best if shared[best] > 0.0 else None
+    spans = [label.span for label in recording.labels]
+    return {overlap.start: best_label(overlap, spans) for overlap in overlaps}
 
 
 def _since_onset(event: TuningEvent, confirm: GateEvent | None) -> float | None:
@@ -156,13 +147,13 @@ def _labels_of(item: Clip | Call, stream: RememberedStream, start: GateOptions) 
             (Span(event.start, event.end), event.label, event.set, f"{item.name} {event.start:g}-{event.end:g}")
             for event in item.events
         ]
-    unscored = [_Label(span, None) for span, *_ in spans]
+    stretches = [span for span, *_ in spans]
     onsets: dict[int, float] = {}
     # The loosest options hear speech where those at the start hear none.
     for options in (loosest(start), start):
         found: dict[int, float] = {}
         for overlap in stream.overlaps(options):
-            place = 0 if isinstance(item, Clip) else _best(overlap, unscored)
+            place = 0 if isinstance(item, Clip) else best_label(overlap, stretches)
             if place is not None:
                 found[place] = min(overlap.start, found.get(place, overlap.start))
         onsets |= found

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import FRAME_SAMPLES
 from ..bench import Heard
-from ..bench.heard import begins_within, speech_stretches
 from ..gate import Gate, GateEvent, GateOptions, Transcript
-from ..listener.remembered_listener import HeardSteps, RememberedListener
+from ..listener.remembered_listener import HeardSteps, RememberedListener, frames_then_silence
 from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
 from ..replay import Span
-from ..vad import SpeechSegmenter
 from .remembered_analyzer import MeasuredFrames, RememberedAnalyzer
 from .remembered_voice import VoiceRuns
 
@@ -53,7 +50,7 @@ class RememberedStream:
         self._analyzer = _analyzer_of(front_end)
         self._voice = VoiceRuns()
         self._listened = HeardSteps()
-        self._silence = np.zeros(FRAME_SAMPLES, np.float32)
+        self._frame_at = frames_then_silence(frames)
 
     def play(self, options: GateOptions) -> list[GateEvent]:
         """The events of a gate with these options.
@@ -77,19 +74,7 @@ class RememberedStream:
 
     def overlaps(self, options: GateOptions) -> list[Span]:
         """User speech that begins while the agent speaks, as these options find it."""
-        segmenter = SpeechSegmenter(
-            activation_threshold=options.activation_threshold,
-            deactivation_threshold=options.deactivation_threshold,
-            min_speech_duration=options.min_speech_duration,
-            min_silence_duration=options.min_silence_duration,
-        )
-        stretches = speech_stretches(self.heard.probabilities, segmenter)
-        return [stretch for stretch in stretches if begins_within(stretch.start, self.heard.agent)]
-
-    def _frame_at(self, number: int) -> npt.NDArray[np.float32]:
-        """A frame by its number; silence follows the last one, as in a replay."""
-        frame: npt.NDArray[np.float32] = self.frames[number] if number < len(self.frames) else self._silence
-        return frame
+        return Heard.of(self.heard.probabilities, self.heard.agent, None, options).overlaps
 
 
 def _analyzer_of(front_end: FrontEnd) -> ProsodyAnalyzer:
