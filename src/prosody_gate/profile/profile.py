@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -157,10 +157,14 @@ class Profile:
         """How much louder than recorded the gate and its VAD hear the user, in dB."""
         return self.microphone.input_gain_db or 0.0
 
-    def analyzer(self) -> ProsodyAnalyzer:
-        """A fresh analyzer that starts from this room and this user, and goes on learning both."""
+    def analyzer(self, make: Callable[..., ProsodyAnalyzer] = ProsodyAnalyzer) -> ProsodyAnalyzer:
+        """A fresh analyzer that starts from this room and this user, and goes on learning both.
+
+        Args:
+            make: Makes it from `noise_floor` and `speaker_norm`.
+        """
         microphone = self.microphone
-        return ProsodyAnalyzer(
+        return make(
             noise_floor=NoiseFloor(initial_dbfs=microphone.noise_floor_dbfs),
             speaker_norm=SpeakerNorm(level_dbfs=microphone.speaking_level_dbfs, pitch_hz=microphone.pitch_hz),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from ..bench import Heard
 from ..gate import Gate, GateEvent, GateOptions, Transcript
 from ..listener.remembered_listener import HeardSteps, RememberedListener, frames_then_silence
-from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
+from ..prosody import ProsodyAnalyzer
 from ..replay import Span
 from .remembered_analyzer import MeasuredFrames, RememberedAnalyzer
 from .remembered_voice import VoiceRuns
@@ -79,12 +80,5 @@ class RememberedStream:
 
 def _analyzer_of(front_end: FrontEnd) -> ProsodyAnalyzer:
     profile = front_end.settings.profile
-    known = MeasuredFrames()
-    if profile is None:
-        return RememberedAnalyzer(known)
-    microphone = profile.microphone
-    return RememberedAnalyzer(
-        known,
-        noise_floor=NoiseFloor(initial_dbfs=microphone.noise_floor_dbfs),
-        speaker_norm=SpeakerNorm(level_dbfs=microphone.speaking_level_dbfs, pitch_hz=microphone.pitch_hz),
-    )
+    make = partial(RememberedAnalyzer, MeasuredFrames())
+    return make() if profile is None else profile.analyzer(make)
