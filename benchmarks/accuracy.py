@@ -24,6 +24,7 @@ from prosody_gate.bench import (
     Item,
     Manifest,
     SceneOptions,
+    Share,
     ShippedGates,
     SystemScore,
     default_baselines,
@@ -31,7 +32,6 @@ from prosody_gate.bench import (
     read_manifest,
     run_bench,
 )
-from prosody_gate.bench.intervals import Share
 from prosody_gate.lexicon import Lexicon
 
 CACHE = Path(__file__).resolve().parent / "cache"

@@ -34,8 +34,7 @@ from fitting.voice_network import Network, averaged, train_voice_network
 from fitting.voice_scenes import Clip, Scene, SceneMaker
 from fitting.words_and_time import fit_words_and_time
 from prosody_gate.audio import FRAME_DURATION
-from prosody_gate.evidence import EvidenceWeights
-from prosody_gate.evidence.weights import DATA_FOLDER
+from prosody_gate.evidence import DATA_FOLDER, EvidenceWeights
 from prosody_gate.gate import GateOptions
 from prosody_gate.lexicon import Lexicon
 

@@ -20,18 +20,19 @@ import numpy.typing as npt
 
 from prosody_gate.audio import FRAME_DURATION, SAMPLE_RATE
 from prosody_gate.bench import (
+    IN_TIME,
+    INTERRUPTION,
+    LEAD_IN,
     BenchSettings,
     Clip,
     Outcome,
     SceneMaker,
     SceneOptions,
     ShippedGates,
+    confirmed_by,
     read_manifest,
     run_bench,
 )
-from prosody_gate.bench.labels import INTERRUPTION
-from prosody_gate.bench.scene import LEAD_IN
-from prosody_gate.bench.system_score import IN_TIME, confirmed_by
 from prosody_gate.lexicon import Lexicon
 
 BLOCK = 128

@@ -27,14 +27,21 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from prosody_gate.bench import Outcome, SystemScore, Verdict, read_manifest
-from prosody_gate.bench.scene import LEAD_IN, active_level, over_telephone, read_at_analysis_rate
+from prosody_gate.bench import (
+    LEAD_IN,
+    Outcome,
+    SystemScore,
+    Verdict,
+    active_level,
+    over_telephone,
+    read_at_analysis_rate,
+    read_manifest,
+)
+from prosody_gate.calibration import Calibration, RecordedSound, calibrate
 from prosody_gate.errors import AudioError
 from prosody_gate.gate import GateOptions
 from prosody_gate.profile import Profile
 from prosody_gate.tuning import Objective, SearchSpace, Tuner, TuneSettings, check_material, spread
-from prosody_gate.tuning.calibration import Calibration, calibrate
-from prosody_gate.tuning.recorded_sound import RecordedSound
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator

@@ -18,6 +18,8 @@ import soundfile
 from fitting.left_out_gates import LeftOutGates
 from prosody_gate.audio import SAMPLE_RATE
 from prosody_gate.bench import (
+    IN_TIME,
+    INTERRUPTION,
     BenchSettings,
     Clip,
     Manifest,
@@ -25,11 +27,10 @@ from prosody_gate.bench import (
     SceneMaker,
     SceneOptions,
     WordOverlap,
+    confirmed_by,
     read_manifest,
     run_bench,
 )
-from prosody_gate.bench.labels import INTERRUPTION
-from prosody_gate.bench.system_score import IN_TIME, confirmed_by
 from prosody_gate.gate import GateOptions
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.replay import replay

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prosody_gate.bench import BenchReport, BenchSettings, read_manifest, run_bench
-from prosody_gate.bench.intervals import Share
-from prosody_gate.bench.labels import INTERRUPTION
-from prosody_gate.bench.system_score import IN_TIME, SetScore
+from prosody_gate.bench import (
+    IN_TIME,
+    INTERRUPTION,
+    BenchReport,
+    BenchSettings,
+    SetScore,
+    Share,
+    read_manifest,
+    run_bench,
+)
 from prosody_gate.lexicon import Lexicon
 
 from .left_out_gates import LeftOutGates

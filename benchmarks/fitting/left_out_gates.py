@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from prosody_gate.bench import Item, WordOverlap
-from prosody_gate.bench.gate_factory import fresh_listener
+from prosody_gate.bench import Item, WordOverlap, fresh_listener
 from prosody_gate.evidence import EvidenceWeights, default_sources
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon

@@ -10,10 +10,15 @@ import numpy.typing as npt
 import scipy.optimize
 
 from prosody_gate.audio import FRAME_SAMPLES
-from prosody_gate.evidence import EvidenceWeights, Observation, TimeEvidence, VoiceEvidence
-from prosody_gate.evidence.listener_features import listener_features
-from prosody_gate.evidence.word_features import WordFeatures
-from prosody_gate.evidence.words_evidence import ignorable_tokens
+from prosody_gate.evidence import (
+    EvidenceWeights,
+    Observation,
+    TimeEvidence,
+    VoiceEvidence,
+    WordFeatures,
+    ignorable_tokens,
+    listener_features,
+)
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.listener import PocketSphinxListener

@@ -10,13 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prosody_gate.evidence import Observation
-from prosody_gate.evidence.time_evidence import words_kind
-from prosody_gate.evidence.time_features import time_features
-from prosody_gate.evidence.word_features import WordFeatures
+from prosody_gate.evidence import Observation, WordFeatures, time_features, words_kind
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.replay.replay_words import TimedWord, replay_words
+from prosody_gate.replay import TimedWord, replay_words
 
 AMI_MEETING = re.compile(r"([A-Z]{2}\d{4})[a-d]")
 """A meeting's name: its series, and which of the series it is."""

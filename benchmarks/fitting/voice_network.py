@@ -10,7 +10,7 @@ import scipy.linalg
 import torch
 from torch import Tensor, nn
 
-from prosody_gate.evidence.voice_features import FEATURES
+from prosody_gate.evidence import FEATURES
 from prosody_gate.prosody import MEL_BANDS
 
 from .voice_scenes import MAX_FRAMES, Scene

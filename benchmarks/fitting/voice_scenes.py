@@ -16,8 +16,7 @@ import numpy.typing as npt
 import scipy.signal
 
 from prosody_gate.audio import FRAME_SAMPLES
-from prosody_gate.evidence import Observation
-from prosody_gate.evidence.voice_features import VoiceFeatures
+from prosody_gate.evidence import Observation, VoiceFeatures
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.vad import SileroDetector

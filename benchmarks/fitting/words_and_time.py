@@ -12,10 +12,9 @@ from scipy import sparse
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from prosody_gate.evidence.word_features import WordFeatures
-from prosody_gate.evidence.words_evidence import ignorable_tokens
+from prosody_gate.evidence import WordFeatures, ignorable_tokens
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.replay.replay_words import TimedWord
+from prosody_gate.replay import TimedWord
 
 from .overlap_corpus import LabelledOverlap, states_of
 

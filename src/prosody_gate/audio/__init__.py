@@ -1,11 +1,8 @@
 """Audio in: PCM of any usual form, resampling, frames, recordings."""
 
 from .audio_file import AudioFile
-from .clipping import clipped_fraction
-from .constants import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE
-from .framer import Framer
-from .gain import amplified
-from .pcm import to_float32
+from .framer import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE, Framer
+from .pcm import amplified, clipped_fraction, to_float32
 from .resampler import Resampler
 
 __all__ = [

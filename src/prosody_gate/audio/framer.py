@@ -1,11 +1,20 @@
-"""Cuts a stream of chunks of any size into analysis frames."""
+"""The one analysis format, and what cuts a stream of chunks of any size into its frames."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from .constants import FRAME_SAMPLES
+SAMPLE_RATE: Final = 16_000
+"""Samples per second of the analysis stream."""
+
+FRAME_SAMPLES: Final = 512
+"""Samples in one analysis frame: the window of the Silero VAD at 16 kHz."""
+
+FRAME_DURATION: Final = FRAME_SAMPLES / SAMPLE_RATE
+"""Duration of one analysis frame, in seconds (0.032)."""
 
 
 class Framer:

@@ -1,4 +1,4 @@
-"""Turns PCM of any usual form into the one form used inside the library: float32 mono in [-1, 1]."""
+"""PCM of any usual form in; one form inside the library: float32 mono in [-1, 1]. Gain, and what is clipped."""
 
 from __future__ import annotations
 
@@ -75,3 +75,41 @@ def _mono(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if samples.ndim == 2:
         samples = samples.mean(axis=1, dtype=np.float32)
     return np.ascontiguousarray(samples, dtype=np.float32)
+
+
+def amplified(samples: npt.NDArray[np.float32], gain_db: float) -> npt.NDArray[np.float32]:
+    """Samples that are louder or softer; what would go beyond [-1, 1] is clipped.
+
+    Args:
+        samples: Float32 in [-1, 1], any shape; not changed.
+        gain_db: In dB; 0 hands the samples back as they are.
+    """
+    if gain_db == 0.0:
+        return samples
+    louder = samples * np.float32(10.0 ** (gain_db / 20.0))
+    return np.clip(louder, -1.0, 1.0, out=louder)
+
+
+FULL_SCALE: Final = 32_766.5 / 32_768
+"""At or above this a 16-bit converter has given its largest value, in either sign."""
+
+MIN_RUN: Final = 3
+"""Neighbouring samples at full scale that make a clipped peak: one or two may be a peak that just fits."""
+
+
+def clipped_fraction(samples: npt.NDArray[np.float32]) -> float:
+    """Return the share of samples that lie in a run of at least three at full scale, all of one sign.
+
+    Args:
+        samples: Mono samples in [-1, 1], shape [n].
+
+    Returns:
+        A share in [0, 1]; 0 for no samples.
+    """
+    if samples.size == 0:
+        return 0.0
+    sign = (samples >= FULL_SCALE).astype(np.int8) - (samples <= -FULL_SCALE).astype(np.int8)
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(sign)) + 1))
+    lengths = np.diff(np.append(starts, samples.size))
+    clipped = lengths[(sign[starts] != 0) & (lengths >= MIN_RUN)]
+    return float(clipped.sum() / samples.size)

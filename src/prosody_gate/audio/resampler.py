@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import AudioError
-from .constants import FRAME_SAMPLES, SAMPLE_RATE
+from .framer import FRAME_SAMPLES, SAMPLE_RATE
 
 MIN_RATE: Final = 8_000
 MAX_RATE: Final = 48_000

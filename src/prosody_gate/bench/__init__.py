@@ -1,28 +1,26 @@
 """How good and how fast: labelled recordings judged by the gate and by what people use today."""
 
-from .baseline import Baseline, default_baselines
 from .bench_plots import check_plot_folder, plot_bench
 from .bench_report import BenchReport, SweepPoint
-from .bench_settings import BenchSettings
-from .bench_tables import bench_tables
-from .call import Call, LabelledEvent
-from .clip import Clip
-from .decision import Decision
-from .gate_factory import GateFactory, ShippedGates
-from .heard import Heard
-from .manifest import Item, Manifest, SkippedLine, read_manifest
-from .manifest_error import ManifestError
-from .min_words_rule import MinWordsRule
+from .bench_tables import bench_tables, gate_sentence
+from .gate_factory import GateFactory, ShippedGates, fresh_listener
+from .heard import Decision, Heard, speech_stretches
+from .intervals import Share
+from .items import AMBIGUOUS, INTERRUPTION, LABELS, Call, Clip, LabelledEvent, WordOverlap
+from .judge import BenchSettings, best_label
+from .manifest import Item, Manifest, ManifestError, SkippedLine, read_manifest
 from .outcome import Outcome, Verdict
-from .run_bench import run_bench
-from .scene import SceneMaker, SceneOptions
-from .speech_duration_rule import SpeechDurationRule
-from .system_score import SystemScore
-from .word_list_rule import WordListRule
-from .word_overlap import WordOverlap
-from .work_on import work_on
+from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, default_baselines
+from .run_bench import run_bench, work_on
+from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
+from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by
 
 __all__ = [
+    "AMBIGUOUS",
+    "INTERRUPTION",
+    "IN_TIME",
+    "LABELS",
+    "LEAD_IN",
     "Baseline",
     "BenchReport",
     "BenchSettings",
@@ -39,6 +37,8 @@ __all__ = [
     "Outcome",
     "SceneMaker",
     "SceneOptions",
+    "SetScore",
+    "Share",
     "ShippedGates",
     "SkippedLine",
     "SpeechDurationRule",
@@ -47,11 +47,19 @@ __all__ = [
     "Verdict",
     "WordListRule",
     "WordOverlap",
+    "active_level",
     "bench_tables",
+    "best_label",
     "check_plot_folder",
+    "confirmed_by",
     "default_baselines",
+    "fresh_listener",
+    "gate_sentence",
+    "over_telephone",
     "plot_bench",
+    "read_at_analysis_rate",
     "read_manifest",
     "run_bench",
+    "speech_stretches",
     "work_on",
 ]

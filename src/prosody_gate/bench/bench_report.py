@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Final
 
-from .bench_settings import BenchSettings
-from .judge import GATE
+from .judge import GATE, BenchSettings
 from .manifest import Manifest, SkippedLine
 from .outcome import ItemOutcome, Outcome
 from .system_score import IN_TIME, SystemScore

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from .bench_report import BenchReport
 from .intervals import Estimate, Share
-from .labels import INTERRUPTION
+from .items import INTERRUPTION
 from .system_score import IN_TIME, SetScore, SystemScore
 
 NONE: Final = "n/a"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from ..gate import Gate, GateOptions
 from ..lexicon import Lexicon
 from ..profile import Profile
+from .items import WordOverlap
 from .manifest import Item
-from .word_overlap import WordOverlap
 
 if TYPE_CHECKING:
     from ..listener import Listener, PocketSphinxListener
@@ -27,7 +27,7 @@ def fresh_listener() -> Listener:
     """
     listener: PocketSphinxListener | None = getattr(_of_thread, "listener", None)
     if listener is None:
-        from ..listener import PocketSphinxListener  # its model takes a while to load
+        from ..listener import PocketSphinxListener
 
         listener = _of_thread.listener = PocketSphinxListener()
     listener.reset()

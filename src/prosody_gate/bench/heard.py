@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Final
 
@@ -12,9 +12,33 @@ import numpy.typing as npt
 
 from ..audio import FRAME_DURATION
 from ..gate import Gate, GateEvent, GateOptions, Transcript
-from ..replay import Span
-from ..replay.drive import drive
+from ..replay import Span, drive
 from ..vad import SpeechChange, SpeechSegmenter
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One system's decision, in seconds of the stream."""
+
+    onset: float
+    """Onset of the overlap that it is about."""
+    time: float
+    """When it was made."""
+    confirm: bool
+    """Whether it stops the agent."""
+    reason: str = ""
+    """Why, where the system can tell."""
+    probability: float | None = None
+    """P(interruption), where the system has one."""
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    """Each source's share in nats, where the system has any."""
+    text: str = ""
+    """What was said, as far as the system knew."""
+    held: float | None = None
+    """When it was first held, where the system holds."""
+    cancel: bool = False
+    """Whether it lets the agent talk on for good; neither of the two where the agent ended first."""
+
 
 TEXT_LAG: Final = 0.3
 """Seconds that a transcript without times of its own is taken to lie behind its speech."""

@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple, cast
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_SAMPLES, AudioFile, amplified
-from ..errors import AudioError
+from ..errors import AudioError, OptionError
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions, Transcript
-from ..listener.remembered_listener import (
-    HeardSteps,
-    RememberedListener,
-    SharedDecoder,
-    frames_then_silence,
-)
-from ..replay import Span, read_frames, spans_of_channel
-from ..replay.replay import ALWAYS
-from ..replay.replay_words import replay_words
-from ..vad import SpeechDetector, create_detector
-from .baseline import Baseline
-from .bench_settings import BenchSettings
-from .call import Call, LabelledEvent
-from .clip import Clip
-from .decision import Decision
+from ..listener import HeardSteps, RememberedListener, SharedDecoder, frames_then_silence
+from ..replay import ALWAYS, Span, read_frames, replay_words, spans_of_channel
+from ..vad import DetectorName, SpeechDetector, create_detector
 from .gate_factory import GateFactory
-from .heard import Heard
-from .labels import AMBIGUOUS
+from .heard import Decision, Heard
+from .items import AMBIGUOUS, Call, Clip, LabelledEvent, WordOverlap
 from .manifest import Item
 from .outcome import ItemOutcome, Outcome, Verdict
-from .scene import LEAD_IN, SceneMaker
-from .word_overlap import WordOverlap
+from .rules import Baseline
+from .scene import LEAD_IN, SceneMaker, SceneOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchSettings:
+    """All that decides a benchmark's figures, besides the manifest and the gates."""
+
+    options: GateOptions = field(default_factory=GateOptions)
+    """Options of the gate; their VAD thresholds find the overlaps for every system."""
+    vad: DetectorName = "silero"
+    """What tells speech."""
+    input_gain_db: float = 0.0
+    """How much louder than recorded every system hears the user, in dB."""
+    scene: SceneOptions = field(default_factory=SceneOptions)
+    """How clips are made harder."""
+    interim_lag: float | None = 0.3
+    """Seconds from a word's end to its interim transcript, for overlaps; None for no transcripts at all."""
+    sweep: tuple[float, ...] = ()
+    """Sensitivities to run the gate at besides its own, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if self.interim_lag is not None and not 0.0 <= self.interim_lag <= 5.0:
+            raise OptionError(f"interim_lag: expected a number from 0 to 5, got {self.interim_lag:g}")
+        for value in self.sweep:
+            if not (math.isfinite(value) and 0.0 <= value <= 1.0):
+                raise OptionError(f"sweep: expected sensitivities from 0 to 1, got {value:g}")
+
+    def to_dict(self, kind: str) -> dict[str, Any]:
+        """The settings that count for one kind of manifest, as JSON-ready values."""
+        settings: dict[str, Any] = {"options": self.options.model_dump()}
+        if kind == "overlaps":
+            settings["interim_lag"] = self.interim_lag
+        else:
+            settings["vad"] = self.vad
+            settings["input_gain_db"] = self.input_gain_db
+        if kind == "clips":
+            settings["scene"] = self.scene.to_dict()
+        return settings
+
 
 GATE: Final = "gate"
 """The gate's name among the systems."""

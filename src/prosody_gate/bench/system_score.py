@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .intervals import Estimate, Share, bootstrap_mean, bootstrap_percentiles, rate
-from .labels import INTERRUPTION, NOT_INTERRUPTIONS
+from .items import INTERRUPTION, NOT_INTERRUPTIONS
 from .outcome import Outcome, Verdict
 
 IN_TIME: Final = 3.0

@@ -13,9 +13,7 @@ from .bench import bench
 from .calibrate import calibrate
 from .label import label
 from .one_line_errors import PROGRAM, OneLineErrors
-from .profile_diff import profile_diff
-from .profile_list import profile_list
-from .profile_show import profile_show
+from .profile import profile_diff, profile_list, profile_show
 from .run import run
 from .tune import tune
 

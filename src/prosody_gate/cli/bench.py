@@ -300,7 +300,7 @@ def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
 def _print_for_people(report: BenchReport, *, with_tables: bool) -> None:
     from rich.console import Console
 
-    from ..bench.bench_tables import bench_tables, gate_sentence
+    from ..bench import bench_tables, gate_sentence
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     if with_tables:

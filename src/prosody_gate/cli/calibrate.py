@@ -11,9 +11,8 @@ import typer
 from ..errors import OptionError
 
 if TYPE_CHECKING:
+    from ..calibration import Calibration, Rehearsal
     from ..profile import Profile
-    from ..tuning.calibration import Calibration
-    from ..tuning.rehearsal import Rehearsal
 
 FROM, GUIDED, OUTPUT = "From recordings", "Guided, at the microphone", "Output"
 """The panels of the help."""
@@ -102,8 +101,8 @@ def calibrate(
     """
     # The imports that a help page or a wrong option need not wait for.
     from ..atomic_file import check_writable
-    from ..tuning.calibration import calibrate as measure
-    from ..tuning.recorded_sound import RecordedSound
+    from ..calibration import RecordedSound
+    from ..calibration import calibrate as measure
 
     _check_sources(file=file, room=room, speech=speech, record=record)
     if not record and (device is not None or keep is not None):
@@ -139,19 +138,15 @@ def _record(output: Path, *, device: str | None, keep: Path | None, name: str | 
 
     from rich.console import Console
 
+    from ..calibration import MicrophoneRecorder, Samples, Task, check_keep_folder, record_tasks, rehearse
+    from ..calibration import calibrate as measure
+    from ..calibration import keep as keep_recordings
     from ..lexicon import Lexicon
-    from ..tuning import sound_device
-    from ..tuning.calibration import calibrate as measure
-    from ..tuning.guided_recording import Task, record_tasks
-    from ..tuning.kept_recordings import check_keep_folder
-    from ..tuning.kept_recordings import keep as keep_recordings
-    from ..tuning.recorded_sound import Samples
-    from ..tuning.rehearsal import rehearse
-    from .level_meter import level_meter
+    from .progress import level_meter
 
     if keep is not None:
         check_keep_folder(keep)
-    recorder = sound_device.MicrophoneRecorder(device)
+    recorder = MicrophoneRecorder(device)
     if not sys.stdin.isatty():
         raise OptionError("--record: asks for a key before each step; expected a terminal")
     console = Console(stderr=as_json, highlight=False)

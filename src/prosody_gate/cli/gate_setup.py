@@ -83,7 +83,7 @@ class GateSetup:
         """
         listener = None
         if self.listener:
-            from ..listener import PocketSphinxListener  # its model takes a while to load
+            from ..listener import PocketSphinxListener
 
             listener = PocketSphinxListener()
         return Gate(

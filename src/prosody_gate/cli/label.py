@@ -13,8 +13,8 @@ from ..errors import OptionError, ProsodyGateError
 
 if TYPE_CHECKING:
     from ..audio import AudioFile
-    from ..tuning.sound_device import Player
-    from .channels import Channels
+    from ..calibration import Player
+    from .recordings import Channels
 
 WHO, GATE, OUTPUT = "Who speaks when", "The gate", "Output"
 """The panels of the help."""
@@ -86,12 +86,11 @@ def label(
     # The imports that a help page or a wrong option need not wait for.
     from ..atomic_file import check_writable
     from ..audio import AudioFile
+    from ..labelling import HELP, Labelling, LabelStore, proposals_of
     from ..replay import replay
-    from ..tuning.label_store import LabelStore
-    from ..tuning.labelling import HELP, Labelling, proposals_of
-    from .channels import choose_channels
     from .gate_setup import GateSetup
     from .progress import progress_of
+    from .recordings import choose_channels
 
     manifest = call.with_suffix(".jsonl") if output is None else output
     setup = GateSetup.from_command_line(profile=None if profile is None else Path(profile))
@@ -157,7 +156,7 @@ def _line(call: Path, manifest: Path, channels: Channels, recording: AudioFile, 
 
 
 def _player() -> Player | None:
-    from ..tuning.sound_device import LoudspeakerPlayer
+    from ..calibration import LoudspeakerPlayer
 
     try:
         return LoudspeakerPlayer()

@@ -133,9 +133,8 @@ def run(
     from ..replay import read_transcripts, replay
     from ..report import check_plot_path, plot_timeline, to_json
     from ..vad import create_detector
-    from .channels import choose_channels
-    from .check_recording import check_recording
     from .gate_setup import GateSetup
+    from .recordings import check_recording, choose_channels
 
     languages = language or ["en"]
     setup = GateSetup.from_command_line(

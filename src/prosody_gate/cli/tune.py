@@ -8,13 +8,79 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
+from rich.table import Table
 
 from ..errors import OptionError
 from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
 
 if TYPE_CHECKING:
-    from ..bench import SkippedLine
+    from ..bench import Share, SkippedLine, SystemScore
     from ..tuning import Gain, TuneResult, TuneScores
+
+
+def scores_table(scores: TuneScores, *, with_default: bool) -> Table:
+    """Before and after, on held-out recordings and on those of the search.
+
+    Args:
+        scores: What to show.
+        with_default: Whether the search began with other options than the default.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    columns = {
+        "before": scores.start,
+        "after,\non held-out\nrecordings": scores.expected,
+        "after,\non these very\nrecordings": scores.best,
+    }
+    if with_default:
+        columns = {"default": scores.default, **columns}
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    shown = columns.values()
+
+    def share(value: Share) -> str:
+        # Four of them side by side are too wide for a terminal.
+        return _share(value, "\n" if with_default else "  ")
+
+    table.add_row("caught within 3 s", *(share(score.caught) for score in shown))
+    table.add_row("false interruptions", *(share(score.false_interruptions) for score in shown))
+    for label in scores.start.false_by_label:
+        table.add_row(f"  {label}", *(share(score.false_by_label[label]) for score in shown))
+    if scores.start.unlabelled is not None:
+        table.add_row("unlabelled, stopped", *(str(score.unlabelled) for score in shown))
+    table.add_row("latency, median", *(_latency(score, "p50") for score in shown))
+    table.add_row("latency, 90 % within", *(_latency(score, "p90") for score in shown))
+    return table
+
+
+def options_table(result: TuneResult) -> Table:
+    """Each option before and after, with how much it mattered."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("option")
+    for heading in ("before", "after", "mattered"):
+        table.add_column(heading, justify="right")
+    before, after = result.start.options.model_dump(), result.best.options.model_dump()
+    names = [*result.importance, *(name for name in after if name not in result.importance)]
+    for name in names:
+        if name in result.importance or before[name] != after[name]:
+            share = result.importance.get(name)
+            table.add_row(
+                name, f"{before[name]:g}", f"{after[name]:g}", "" if share is None else f"{100.0 * share:.0f} %"
+            )
+    return table
+
+
+def _share(share: Share, between: str) -> str:
+    if share.value is None or share.interval is None:
+        return "n/a"
+    low, high = share.interval
+    return f"{100.0 * share.value:.1f} %{between}({100.0 * low:.1f}–{100.0 * high:.1f})"
+
+
+def _latency(score: SystemScore, percentile: str) -> str:
+    return "n/a" if score.latency is None else f"{1000.0 * getattr(score.latency, percentile).value:.0f} ms"
+
 
 AIM, SEARCH, OUTPUT = "The aim", "The search", "Output"
 """The panels of the help."""
@@ -170,11 +236,21 @@ def tune(
     # The imports that a help page or a wrong option need not wait for.
     from ..atomic_file import check_writable
     from ..bench import read_manifest
-    from ..tuning import Objective, SearchSpace, Tuner, TuneSettings, check_material, score, spread, tuned_profile
-    from ..tuning.tuner import check_counts, check_storage
+    from ..tuning import (
+        Objective,
+        SearchSpace,
+        Tuner,
+        TuneSettings,
+        check_counts,
+        check_material,
+        check_storage,
+        score,
+        spread,
+        tuned_profile,
+    )
     from ..vad import create_detector
     from .gate_setup import GateSetup
-    from .step_progress import step_progress
+    from .progress import step_progress
 
     objective = Objective(
         max_false=max_false,
@@ -247,7 +323,7 @@ def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
 
 
 def _why_not(result: TuneResult) -> str:
-    from ..tuning.tuner import LEAST_FOLDS
+    from ..tuning import LEAST_FOLDS
 
     gain, before = result.gain, "what the search began with"
     if gain.is_sure:
@@ -290,8 +366,6 @@ def _print_json(result: TuneResult, scores: TuneScores) -> None:
 
 def _print_tables(result: TuneResult, scores: TuneScores, *, aim: str, groups: int) -> None:
     from rich.console import Console
-
-    from .tune_tables import options_table, scores_table
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     console.print(scores_table(scores, with_default=result.default is not result.start))

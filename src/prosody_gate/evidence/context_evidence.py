@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .observation import Observation
+from .evidence_source import Observation
 
 FALSE_START: Final = 0.5
 """Seconds after the agent's start within which user and agent began together: the user did not hear a turn yet."""

@@ -1,10 +1,53 @@
-"""What the gate asks of a source of evidence, the user's own included."""
+"""What every source of evidence offers, and what it gets to see."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from .observation import Observation
+from ..lexicon import LexiconMatch
+from ..listener import Hypothesis
+from ..prosody import ProsodyFrame
+
+NOTHING_SAID = LexiconMatch(interrupt=None, ignore_only=False, tokens=(), interrupt_index=None)
+
+
+@dataclass(slots=True)
+class Observation:
+    """One overlap as seen at `time`. The gate fills it in; a source only reads it. Times are stream seconds."""
+
+    onset: float
+    """Start of the first speech frame."""
+    time: float
+    """Now."""
+    speech_end: float
+    """End of the last speech frame so far."""
+    ended: bool = False
+    """Whether the speech has ended: it was followed by `min_silence_duration` of silence."""
+    agent_started: float = 0.0
+    """When the agent began to speak."""
+    transcript: LexiconMatch = NOTHING_SAID
+    """What the transcript says so far, with the words before it in the same utterance; nothing while this overlap has
+    no words of its own."""
+    awaits_words: bool = False
+    """Whether transcripts come in this stream, so that having none yet says something."""
+    words: int = 0
+    """Words of the transcript that belong to this overlap, without those before it."""
+    words_end: float = 0.0
+    """Where in the stream the last of these words ended; the onset while there are none."""
+    heard: Hypothesis | None = None
+    """What the listener hears so far."""
+    heard_match: LexiconMatch = NOTHING_SAID
+    """The listener's words as the lexicon reads them."""
+    frames: list[ProsodyFrame] = field(default_factory=list)
+    """The measurements, from `lead_frames` before the onset; empty when there is no audio."""
+    lead_frames: int = 0
+    """How many of `frames` lie before the onset."""
+
+    @property
+    def speech_duration(self) -> float:
+        """From the onset to the end of the last speech frame, in seconds."""
+        return self.speech_end - self.onset
 
 
 @runtime_checkable

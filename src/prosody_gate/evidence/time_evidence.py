@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 from ..lexicon import Lexicon
-from .observation import NOTHING_SAID, Observation
-from .time_features import time_features
+from .evidence_source import NOTHING_SAID, Observation
 from .weights import EvidenceWeights
-from .word_features import WordFeatures
-from .words_evidence import ignorable_tokens
+from .words_evidence import WordFeatures, ignorable_tokens
+
+DURATION_KNOTS: Final = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.8, 1.0, 1.3, 1.7)
+"""Seconds of speech at which the slope of the duration's log-likelihood ratio may change."""
+
+UNTOLD_KNOTS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
+"""The same for the speech after the last word that was transcribed."""
+
+
+def time_features(*, duration: float, untold: float, ended: bool, words_kind: str) -> Iterator[tuple[str, float]]:
+    """Hinge functions of the two durations, apart for speech that goes on and speech that has ended.
+
+    Args:
+        duration: Speech since the onset, in seconds.
+        untold: Speech since the end of the last word transcribed, in seconds.
+        ended: Whether the speech has ended.
+        words_kind: As `WordFeatures.kind`; what a long "yeah" means is not what a long silence of the
+            transcript means.
+    """
+    state = "ended" if ended else "going"
+    group = words_kind if words_kind in "0wb" else "x"
+    yield f"{state} {words_kind}", 1.0
+    for knot in DURATION_KNOTS:
+        if duration <= knot:
+            break
+        yield f"{state} {group} duration>{knot:g}", duration - knot
+    if words_kind in "0w":
+        return
+    for knot in UNTOLD_KNOTS:
+        if untold <= knot:
+            break
+        yield f"{state} {group} untold>{knot:g}", untold - knot
 
 
 class TimeEvidence:

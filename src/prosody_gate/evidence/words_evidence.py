@@ -2,12 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
 
 from ..lexicon import Lexicon
-from .observation import Observation
+from .evidence_source import Observation
 from .weights import EvidenceWeights
-from .word_features import WordFeatures
+
+FIRST_WORDS: Final = 3
+"""Words that are weighed by their place; the opening of a turn says most."""
+
+CONTEXT_WORDS: Final = 6
+"""Words after which nothing new is learned."""
+
+IGNORABLE: Final = "<ignore>"
+UNKNOWN: Final = "<unknown>"
+
+
+class WordFeatures:
+    """Names the features of a row of canonical tokens.
+
+    Args:
+        vocabulary: The words that have weights of their own.
+        ignorable: Single tokens on the ignore list: a word never seen backs off to `<ignore>` or `<unknown>`.
+    """
+
+    def __init__(self, vocabulary: Collection[str], ignorable: Collection[str]) -> None:
+        self._vocabulary = frozenset(vocabulary)
+        self._ignorable = frozenset(ignorable)
+
+    def kind(self, tokens: Sequence[str], ignore_only: bool, *, awaited: bool = False) -> str:
+        """What kind of words these are.
+
+        Returns:
+            `0` for none, `w` for none while words are awaited, `b` for ignore phrases alone, else `1` or `2` for one or
+            more words that are no ignore phrase.
+        """
+        if not tokens:
+            return "w" if awaited else "0"
+        if ignore_only:
+            return "b"
+        content = sum(token not in self._ignorable for token in tokens)
+        return "1" if content <= 1 else "2"
+
+    def of(self, tokens: Sequence[str], ignore_only: bool) -> Iterator[str]:
+        """The features of all words said so far; none while nothing was said."""
+        if not tokens:
+            return
+        yield f"kind={self.kind(tokens, ignore_only)}"
+        yield f"count={min(len(tokens), 5)}"
+        words = [self._back_off(token) for token in tokens[:CONTEXT_WORDS]]
+        for place, word in enumerate(words[:FIRST_WORDS]):
+            yield f"word{place + 1}={word}"
+        for word in dict.fromkeys(words):
+            yield f"any={word}"
+        for before, word in pairwise(words):
+            yield f"pair={before} {word}"
+        if len(tokens) <= CONTEXT_WORDS:
+            yield f"last={words[-1]}"
+
+    def _back_off(self, token: str) -> str:
+        if token in self._vocabulary:
+            return token
+        return IGNORABLE if token in self._ignorable else UNKNOWN
 
 
 class WordsEvidence:

@@ -14,18 +14,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.constants import FRAME_DURATION, FRAME_SAMPLES
+from ..audio import FRAME_DURATION, FRAME_SAMPLES
 from ..errors import AudioError, OptionError
 from ..evidence import EvidenceSource, Observation, default_sources
 from ..lexicon import Lexicon
 from ..listener import STEADY, Hypothesis, Listener
 from ..prosody import ProsodyAnalyzer
 from ..vad import SpeechChange, SpeechSegmenter
-from .gate_event import GateEvent, GateEventKind, probability_of
+from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions
-from .gate_state import GateState
-from .overlap import Overlap
-from .transcript import Transcript
+from .overlap import Overlap, Transcript
 
 logger = logging.getLogger("prosody_gate")
 

@@ -1,6 +1,10 @@
 """What the words mean: phrases to ignore and phrases to stop for, in eight languages and the user's own."""
 
-from .lexicon import Lexicon
-from .lexicon_match import LexiconMatch
+from .lexicon import Lexicon, LexiconMatch
+from .normalise import tokenize
 
-__all__ = ["Lexicon", "LexiconMatch"]
+__all__ = [
+    "Lexicon",
+    "LexiconMatch",
+    "tokenize",
+]

@@ -3,16 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from ..errors import LexiconError
-from .lexicon_match import LexiconMatch
-from .normalise import ends_within_word, tokenize
+from .normalise import Spellings, ends_within_word, is_stretched, tokenize, unstretched
 from .phrase_file import PhraseFile, check_phrases, check_variants
-from .phrase_trie import PhraseTrie
-from .spellings import Spellings
-from .stretched import is_stretched, unstretched
+
+
+@dataclass(frozen=True, slots=True)
+class LexiconMatch:
+    """The verdict of the phrase lists on one text."""
+
+    interrupt: str | None
+    """The first interrupt phrase in the text, as it stands in the list; None when there is none."""
+
+    ignore_only: bool
+    """Whether there is at least one token and ignore phrases cover every one."""
+
+    tokens: tuple[str, ...]
+    """The text's tokens, each spelling variant replaced by its canonical form ("mhm" by "mm-hm")."""
+
+    interrupt_index: int | None
+    """Where in `tokens` the interrupt phrase begins; None when there is none."""
+
+
+@dataclass(slots=True)
+class PhraseTrie:
+    """A node of the tree; the root stands for no token yet."""
+
+    edges: dict[str, PhraseTrie] = field(default_factory=dict)
+    """Next canonical token to the node after it."""
+
+    tokens: tuple[str, ...] = ()
+    """The canonical tokens from the root to here."""
+
+    phrase: str | None = None
+    """The phrase that ends here, as it stands in its list; None when none does."""
+
+    is_interrupt: bool = False
+    """Which list the phrase is on."""
+
+    def put(self, tokens: tuple[str, ...], phrase: str, *, is_interrupt: bool) -> None:
+        """Add a phrase by its canonical tokens."""
+        node = self
+        for token in tokens:
+            if token not in node.edges:
+                node.edges[token] = PhraseTrie(tokens=(*node.tokens, token))
+            node = node.edges[token]
+        node.phrase = phrase
+        node.is_interrupt = is_interrupt
+
+    def walk(self, tokens: tuple[str, ...]) -> PhraseTrie | None:
+        """Return the node that the tokens lead to from here, or None."""
+        node: PhraseTrie | None = self
+        for token in tokens:
+            node = node.edges.get(token) if node is not None else None
+        return node
+
+    def leads_to_ignore(self, partial: str) -> bool:
+        """Whether a word that begins with `partial`, and is longer, goes on towards an ignore phrase."""
+        return any(
+            token != partial and token.startswith(partial) and node._holds_ignore()
+            for token, node in self.edges.items()
+        )
+
+    def _holds_ignore(self) -> bool:
+        if self.phrase is not None and not self.is_interrupt:
+            return True
+        return any(node._holds_ignore() for node in self.edges.values())
+
 
 _PHRASES_FOLDER = Path(__file__).parent / "phrases"
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pocketsphinx
 
-from ..audio.constants import FRAME_SAMPLES, SAMPLE_RATE
+from ..audio import FRAME_SAMPLES, SAMPLE_RATE
 from ..errors import ModelError
-from .hypothesis import HeardWord, Hypothesis
+from .listener import HeardWord, Hypothesis
 
 MODEL_FOLDER: Final = Path(__file__).with_name("model")
 """The language model and the dictionary in the package (benchmarks/build_listener_model.py makes them)."""

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES
-from .hypothesis import Hypothesis
-from .listener import Listener
+from .listener import Hypothesis, Listener
 
 FrameAt = Callable[[int], npt.NDArray[np.float32]]
 """Gives a frame of the stream by its number from 0."""

@@ -25,13 +25,11 @@ from ..gate import Gate, GateEvent, GateEventKind, GateOptions
 from ..lexicon import Lexicon
 from ..listener import Listener, PocketSphinxListener
 from ..profile import Profile
-from . import prometheus, tracing
-from .gate_driver import GateDriver
+from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors, count_event
+from . import tracing
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
-from .session_metrics import MetricsRecorder, SessionMetrics
-from .threaded_listener import ThreadedListener, breathe
 from .transcript_hold import TEXT_EVENTS
 from .turn_handling import merged_turn_handling, warn_once
 
@@ -139,7 +137,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         for event in gate.agent_stopped():
             metrics.count(event)
         metrics.snapshot()
-        prometheus.collectors()
+        collectors()
         listener.reset()
         _spare_listeners.append(listener)
         gc.collect()
@@ -289,7 +287,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _on_event(self, event: GateEvent) -> None:
         held = self._metrics.count(event)
-        prometheus.count(event, held)
+        count_event(event, held)
         if self._session is not None:
             tracing.note(self._session, event)
         self._let_through = None
@@ -326,13 +324,13 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _on_drop(self, event: SpeechEvent) -> None:
         self._metrics.transcripts_dropped += 1
-        prometheus.collectors().transcripts_dropped.inc()
+        collectors().transcripts_dropped.inc()
         if event.type in TEXT_EVENTS and event.alternatives:
             logger.debug("dropped: %r", event.alternatives[0].text, extra={"stt_event": event.type.value})
 
     def _on_error(self, error: Exception) -> None:
         self._metrics.errors += 1
-        prometheus.collectors().errors.inc()
+        collectors().errors.inc()
         self._emit("error", error)
 
     def _emit(self, name: Literal["decision", "error", "metrics_collected"], value: object) -> None:

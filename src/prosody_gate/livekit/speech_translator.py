@@ -37,7 +37,7 @@ from livekit import rtc
 from livekit.agents.vad import VADEvent, VADEventType
 
 from ..gate import GateEvent, GateEventKind
-from .gate_driver import GateDriver
+from ..session import GateDriver
 
 SAME_ONSET: Final = 0.05
 """Onsets (s) of VAD and gate this close are the same one, two frames apart at most."""

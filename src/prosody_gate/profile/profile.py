@@ -4,23 +4,90 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import tomli_w
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..atomic_file import replacing
 from ..errors import OptionError
 from ..gate import GateOptions
 from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
-from .microphone import Microphone
-from .newer_version import installed_version, is_newer
 from .profile_store import find_profile
+
+PACKAGE: Final = "prosody-gate"
+
+
+def installed_version() -> str:
+    """The version of this library."""
+    return version(PACKAGE)
+
+
+def today() -> str:
+    """The date, as provenance has it."""
+    return datetime.date.today().isoformat()
+
+
+def release_of(text: str) -> tuple[int, ...] | None:
+    """The numbers of a version such as 0.1.0 or 1.2rc1, without zeros at the end; None when it is no version."""
+    found = re.match(r"\d+(?:\.\d+)*", text)
+    if found is None:
+        return None
+    numbers = [int(number) for number in found[0].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def is_newer(text: str) -> bool:
+    """Whether a version is newer than the installed one.
+
+    Raises:
+        ValueError: It is no version.
+    """
+    release = release_of(text)
+    if release is None:
+        raise ValueError(f"{text!r} is no version")
+    return release > (release_of(installed_version()) or ())
+
+
+class Microphone(BaseModel):
+    """The `[microphone]` table of a profile; what is left out is learned in the call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    name: str = Field(min_length=1, description="What people call it.")
+    noise_floor_dbfs: float | None = Field(
+        default=None, ge=-100.0, le=0.0, description="Level of the room when nobody speaks, in dBFS."
+    )
+    speaking_level_dbfs: float | None = Field(
+        default=None, ge=-100.0, le=0.0, description="The user's usual level in voiced speech, in dBFS."
+    )
+    pitch_hz: float | None = Field(default=None, ge=60.0, le=500.0, description="The user's usual F0, in Hz.")
+    band_hz: float | None = Field(
+        default=None,
+        ge=1_000.0,
+        le=24_000.0,
+        description="Upper edge of the band that reaches the gate, in Hz: 4000 or less on a telephone line.",
+    )
+    input_gain_db: float | None = Field(
+        default=None,
+        ge=-20.0,
+        le=40.0,
+        description="How much louder than recorded the gate and its VAD hear the user, in dB: "
+        "VADs miss very quiet speech. The levels above are those after it.",
+    )
+    clipped_share: float | None = Field(
+        default=None, ge=0.0, le=1.0, description="Share of samples cut off at full scale, 0 to 1."
+    )
+
 
 if sys.version_info >= (3, 11):
     import tomllib

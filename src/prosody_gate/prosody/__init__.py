@@ -1,11 +1,9 @@
 """How the user's channel sounds, frame by frame: level, noise floor, pitch, spectrum."""
 
 from .mel_spectrum import MEL_BANDS, MelSpectrum
-from .noise_floor import NoiseFloor
+from .norms import NoiseFloor, SpeakerNorm
 from .pitch_tracker import Pitch, PitchTracker
-from .prosody_analyzer import ProsodyAnalyzer
-from .prosody_frame import ProsodyFrame
-from .speaker_norm import SpeakerNorm
+from .prosody_analyzer import ProsodyAnalyzer, ProsodyFrame
 
 __all__ = [
     "MEL_BANDS",

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.constants import SAMPLE_RATE
+from ..audio import SAMPLE_RATE
 
 MEL_BANDS: Final = 24
 """Bands in one spectrum, spaced evenly in mel from 80 Hz to 7.6 kHz."""

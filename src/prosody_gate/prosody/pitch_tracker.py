@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.constants import SAMPLE_RATE
+from ..audio import SAMPLE_RATE
 
 WINDOW_SAMPLES: Final = 1024
 TRANSFORM_SAMPLES: Final = 2048

@@ -4,17 +4,56 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.constants import FRAME_DURATION, FRAME_SAMPLES
+from ..audio import FRAME_DURATION, FRAME_SAMPLES
 from .mel_spectrum import HOP_SAMPLES, MelSpectrum
-from .noise_floor import NoiseFloor
+from .norms import NoiseFloor, SpeakerNorm
 from .pitch_tracker import WINDOW_SAMPLES, PitchTracker
-from .prosody_frame import ProsodyFrame
-from .speaker_norm import SpeakerNorm
+
+
+@dataclass(frozen=True, slots=True)
+class ProsodyFrame:
+    """The measurements of one 32 ms frame."""
+
+    time: float
+    """Stream time of the frame's end, in seconds."""
+    speech_probability: float
+    """The VAD's probability of speech, 0 to 1."""
+    level_dbfs: float
+    """RMS level relative to a full-scale square wave, in dBFS."""
+    noise_floor_dbfs: float
+    """The room's level as known at this frame, in dBFS."""
+    pitch_hz: float
+    """F0 in Hz; NaN in an unvoiced frame."""
+    pitch_semitones: float
+    """F0 against the user's own norm, in semitones; NaN in an unvoiced frame or while the norm is unknown."""
+    pitch_slope: float
+    """Slope of F0 over the last 160 ms of voiced frames, in semitones per second; NaN with fewer than three."""
+    voicing: float
+    """Strength of periodicity, 0 to 1."""
+    voiced: bool
+    """Whether the frame is voiced: periodic, and above the room."""
+    relative_level_db: float
+    """Level against the user's own speaking level in this call, in dB; NaN while that is unknown."""
+    onset_sharpness: float
+    """Largest rise of level between neighbouring 8 ms blocks, in dB."""
+    spectral_flatness: float
+    """Geometric over arithmetic mean of the mel powers, 0 (a tone) to 1 (noise)."""
+    spectral_centroid_hz: float
+    """Centre of gravity of the mel powers, in Hz."""
+    log_mel: npt.NDArray[np.float32]
+    """[2, 24] log-mel spectra in dB, at the middle and the end of the frame."""
+
+    @property
+    def snr_db(self) -> float:
+        """Level over the noise floor, in dB."""
+        return self.level_dbfs - self.noise_floor_dbfs
+
 
 HISTORY_FRAMES: Final = 12
 """Frames kept for the look back at an onset (384 ms)."""

@@ -1,16 +1,23 @@
 """Drive a gate over a recording."""
 
-from .agent_speech import Span, read_spans, spans_of_channel
-from .replay import ReplayResult, TracePoint, read_frames, replay
+from .agent_speech import LONGEST, Span, check_spans, read_spans, spans_of_channel
+from .replay import ALWAYS, ReplayResult, TracePoint, drive, read_frames, replay
+from .replay_words import TimedWord, replay_words
 from .transcript_file import read_transcripts
 
 __all__ = [
+    "ALWAYS",
+    "LONGEST",
     "ReplayResult",
     "Span",
+    "TimedWord",
     "TracePoint",
+    "check_spans",
+    "drive",
     "read_frames",
     "read_spans",
     "read_transcripts",
     "replay",
+    "replay_words",
     "spans_of_channel",
 ]

@@ -1,4 +1,4 @@
-"""The decisions of a replay as a table for a terminal, an overlap a row."""
+"""The decisions of a replay as a table for a terminal, and the colours that tables and pictures share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,24 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..gate import GateEvent
+from ..gate import GateEvent, GateEventKind
 from ..replay import ReplayResult
-from .decision_colours import TERMINAL
+
+TERMINAL: Final = {
+    GateEventKind.CONFIRM: "bold red",
+    GateEventKind.CANCEL: "green",
+    GateEventKind.RELEASE: "cyan",
+}
+"""Rich styles."""
+
+PICTURE: Final = {
+    GateEventKind.HOLD: "#E69F00",
+    GateEventKind.CONFIRM: "#D55E00",
+    GateEventKind.CANCEL: "#009E73",
+    GateEventKind.RELEASE: "#0072B2",
+}
+"""Four of the colours that Okabe and Ito (2008, "Color Universal Design") chose to be told apart by all."""
+
 
 TEXT_WIDTH: Final = 40
 """Characters of what was said that are shown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,94 @@ from matplotlib.ticker import MaxNLocator
 from ..audio import AudioFile
 from ..gate import GateEvent, GateEventKind, GateOptions, probability_of
 from ..replay import ReplayResult
-from .decision_colours import PICTURE
-from .envelope import read_envelope
-from .label_lanes import Placed, place_labels
-from .summary import Summary
+from .decision_table import PICTURE
+from .json_report import Summary
+
+
+class Envelope(NamedTuple):
+    """Lowest and highest sample in each of [n] stretches of equal length."""
+
+    times: npt.NDArray[np.float64]
+    """Middle of each stretch, in seconds."""
+    lowest: npt.NDArray[np.float32]
+    """In [-1, 1]."""
+    highest: npt.NDArray[np.float32]
+    """In [-1, 1]."""
+
+
+def read_envelope(recording: AudioFile, channel: int | None, *, points: int) -> Envelope:
+    """Read the outline of one channel, block by block.
+
+    Args:
+        recording: An open recording.
+        channel: From 0; None takes the mean of all.
+        points: How many stretches, at least 1; a short recording has at most one a sample.
+
+    Raises:
+        AudioError: As `AudioFile.blocks`.
+    """
+    samples = max(1, round(recording.duration * recording.sample_rate))
+    points = min(points, samples)
+    # Stretch k ends before sample ends[k]; whole numbers, so that no sample falls between two.
+    ends = (np.arange(1, points + 1) * samples) // points
+    lowest = np.full(points, np.inf, np.float32)
+    highest = np.full(points, -np.inf, np.float32)
+    position = 0
+    for block in recording.blocks(channel):
+        first, last = np.searchsorted(ends, [position, position + block.size - 1], side="right")
+        last = min(int(last), points - 1)
+        starts = np.concatenate(([0], ends[first:last] - position))
+        stretch = slice(first, last + 1)
+        lowest[stretch] = np.minimum(lowest[stretch], np.minimum.reduceat(block, starts))
+        highest[stretch] = np.maximum(highest[stretch], np.maximum.reduceat(block, starts))
+        position += block.size
+    known = np.isfinite(lowest)
+    middles = (ends - samples / points / 2.0) / recording.sample_rate
+    return Envelope(middles[known], lowest[known], highest[known])
+
+
+class Placed(NamedTuple):
+    """Where one label goes."""
+
+    left: float
+    """Its left edge, in the unit of the axis."""
+    lane: int
+    """Its line, from 0."""
+
+
+def place_labels(
+    anchors: Sequence[float], widths: Sequence[float], *, end: float, gap: float, lanes: int
+) -> list[Placed | None]:
+    """Place each label at its anchor, on the first line that has room there; what comes first has the choice.
+
+    Args:
+        anchors: Where the left edge of each label belongs.
+        widths: How wide each is, in the same unit.
+        end: Right end of the axis: a label that would stick out moves left.
+        gap: Least distance of two labels on one line.
+        lanes: The most lines to use.
+
+    Returns:
+        A place for each label, or None where there was no room.
+    """
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(lanes)]
+    placed: list[Placed | None] = []
+    for anchor, width in zip(anchors, widths, strict=True):
+        left = max(0.0, min(anchor, end - width))
+        right = left + width
+        lane = next(
+            (
+                lane
+                for lane, others in enumerate(taken)
+                if all(right + gap <= start or left >= stop + gap for start, stop in others)
+            ),
+            None,
+        )
+        if lane is not None:
+            taken[lane].append((left, right))
+        placed.append(None if lane is None else Placed(left, lane))
+    return placed
+
 
 DPI: Final = 110
 LEAST_INCHES: Final = 15.0

@@ -1,15 +1,14 @@
-"""Suits the gate to a microphone: measure it, search the options on labelled recordings, label recordings."""
+"""Searches the options that suit a microphone, on labelled recordings."""
 
-from .objective import Objective
+from .front_end import TuneSettings
 from .search_space import SearchSpace
 from .spread_recordings import SpreadRecordings, spread
-from .tally import Tally
-from .tune_scores import TuneScores, score
-from .tune_settings import TuneSettings
-from .tuned_profile import tuned_profile
-from .tuner import Candidate, Gain, Tuner, TuneResult, check_material
+from .tally import Objective, Tally
+from .tuned_profile import TuneScores, score, tuned_profile
+from .tuner import LEAST_FOLDS, Candidate, Gain, Tuner, TuneResult, check_counts, check_material, check_storage
 
 __all__ = [
+    "LEAST_FOLDS",
     "Candidate",
     "Gain",
     "Objective",
@@ -20,7 +19,9 @@ __all__ = [
     "TuneScores",
     "TuneSettings",
     "Tuner",
+    "check_counts",
     "check_material",
+    "check_storage",
     "score",
     "spread",
     "tuned_profile",

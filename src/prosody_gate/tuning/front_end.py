@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_SAMPLES, AudioFile, amplified
-from ..bench import Call, Clip, SceneMaker
-from ..bench.scene import LEAD_IN
+from ..bench import LEAD_IN, Call, Clip, SceneMaker, SceneOptions
 from ..errors import AudioError
 from ..evidence import EvidenceSource, EvidenceWeights, VoiceEvidence, default_sources
-from ..listener.remembered_listener import SharedDecoder
-from ..replay import Span, read_frames, spans_of_channel
-from ..replay.replay import ALWAYS
-from ..vad import SpeechDetector, create_detector
-from .remembered_stream import RememberedStream
-from .remembered_voice import RememberedVoice
-from .tune_settings import TuneSettings
+from ..gate import GateOptions
+from ..lexicon import Lexicon
+from ..listener import SharedDecoder
+from ..profile import Profile
+from ..replay import ALWAYS, Span, read_frames, spans_of_channel
+from ..vad import DetectorName, SpeechDetector, create_detector
+from .caches import RememberedStream, RememberedVoice
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings:
+    """All that no trial changes; it can be pickled."""
+
+    start: GateOptions = field(default_factory=GateOptions)
+    """Where the search starts, and what its result is held against."""
+    profile: Profile | None = None
+    """Where noise floor and speaker norms start from."""
+    lexicon: Lexicon = field(default_factory=Lexicon.load)
+    """Phrases."""
+    listener: bool = True
+    """Whether gates listen on the device."""
+    vad: DetectorName = "silero"
+    """What tells speech."""
+    scene: SceneOptions = field(default_factory=SceneOptions)
+    """How clips are put into scenes."""
 
 
 class FrontEnd:
@@ -39,7 +58,7 @@ class FrontEnd:
         )
         self.decoder: SharedDecoder | None = None
         if settings.listener:
-            from ..listener import PocketSphinxListener  # its model takes a while to load
+            from ..listener import PocketSphinxListener
 
             self.decoder = SharedDecoder(PocketSphinxListener)
         self._gain_db = 0.0 if settings.profile is None else settings.profile.input_gain_db

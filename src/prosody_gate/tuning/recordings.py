@@ -6,18 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..bench import Call, Clip, SkippedLine
-from ..bench.judge import best_label
-from ..bench.labels import AMBIGUOUS
+from ..bench import AMBIGUOUS, Call, Clip, SkippedLine, best_label
 from ..errors import AudioError
 from ..gate import GateEvent, GateEventKind, GateOptions
-from ..replay import Span
-from ..replay.replay import ALWAYS
-from .front_end import FrontEnd
-from .remembered_stream import RememberedStream
+from ..replay import ALWAYS, Span
+from .caches import RememberedStream
+from .folds import TuningEvent
+from .front_end import FrontEnd, TuneSettings
 from .search_space import loosest
-from .tune_settings import TuneSettings
-from .tuning_event import TuningEvent
 
 
 @dataclass(frozen=True)

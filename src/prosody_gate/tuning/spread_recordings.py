@@ -14,9 +14,9 @@ from typing import Final
 
 from ..bench import Call, Clip, SkippedLine
 from ..gate import GateOptions
+from .folds import TuningEvent
+from .front_end import TuneSettings
 from .recordings import Judged, Recordings
-from .tune_settings import TuneSettings
-from .tuning_event import TuningEvent
 
 BATCH: Final = 8
 """Recordings that a process prepares before it tells of it."""

@@ -1,14 +1,76 @@
-"""Makes a profile of what a search found."""
+"""Scores what a search found as a benchmark scores a gate, and makes a profile of it."""
 
 from __future__ import annotations
 
-import datetime
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
-from ..bench import SystemScore
+from ..bench import Outcome, SystemScore, Verdict
 from ..gate import GateOptions
-from ..profile import Microphone, Profile
-from ..profile.newer_version import installed_version
+from ..profile import Microphone, Profile, installed_version, today
+from .folds import TuningEvent
+from .tuner import Tuner, TuneResult
+
+
+class _Judged(NamedTuple):
+    """All recordings under one set of options."""
+
+    verdicts: list[tuple[Outcome, Verdict]]
+    strangers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class TuneScores:
+    """The same recordings before and after."""
+
+    start: SystemScore
+    """Under the options that the search began with."""
+    default: SystemScore
+    """Under those that a gate has by itself."""
+    expected: SystemScore
+    """Each event under options chosen without its speaker or file: what to expect on new recordings."""
+    best: SystemScore
+    """Under the options found, on the very recordings they were found on: too good to be expected again."""
+
+
+def score(tuner: Tuner, result: TuneResult, events: tuple[TuningEvent, ...]) -> TuneScores:
+    """Score the start, the held-out choice and the result."""
+    known: dict[GateOptions, _Judged] = {}
+
+    def judged(options: GateOptions) -> _Judged:
+        if options not in known:
+            found = tuner.judge(options)
+            verdicts = [
+                (_outcome(event), Verdict(confirmed=time, decided=time))
+                for event, time in zip(events, found.confirmed, strict=True)
+            ]
+            known[options] = _Judged(verdicts, found.strangers)
+        return known[options]
+
+    def scored(name: str, found: _Judged) -> SystemScore:
+        unlabelled = sum(count for _, count in found.strangers) if tuner.has_calls else None
+        return SystemScore.of(name, found.verdicts, unlabelled=unlabelled)
+
+    held_out = [judged(candidate.options) for candidate in result.held_out]
+    expected = _Judged(
+        [held_out[tuner.fold_of(event.group) or 0].verdicts[place] for place, event in enumerate(events)],
+        # A recording in which nothing is scored has no fold: any of them tells of it.
+        tuple(
+            held_out[tuner.fold_of(group) or 0].strangers[place]
+            for place, (group, _) in enumerate(held_out[0].strangers)
+        ),
+    )
+    return TuneScores(
+        start=scored("start", judged(result.start.options)),
+        default=scored("default", judged(result.default.options)),
+        expected=scored("expected", expected),
+        best=scored("best", judged(result.best.options)),
+    )
+
+
+def _outcome(event: TuningEvent) -> Outcome:
+    return Outcome(name=event.name, line=event.line, label=event.label, set=event.set, onset=event.onset, verdicts={})
 
 
 def tuned_profile(
@@ -43,8 +105,3 @@ def held_out_sentence(score: SystemScore) -> str:
     caught, false = score.caught.value, score.false_interruptions.value
     latency = "" if score.latency is None else f", {1000.0 * score.latency.p50.value:.0f} ms (median)"
     return f"held out: {100.0 * (caught or 0.0):.1f} % caught, {100.0 * (false or 0.0):.1f} % false{latency}"
-
-
-def today() -> str:
-    """The date, as provenance has it."""
-    return datetime.date.today().isoformat()

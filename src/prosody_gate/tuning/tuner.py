@@ -14,18 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..bench import Call, Clip, Manifest, WordOverlap
-from ..bench.labels import AMBIGUOUS, INTERRUPTION
+from ..bench import AMBIGUOUS, INTERRUPTION, Call, Clip, Manifest, WordOverlap
 from ..errors import OptionError
 from ..evidence import EvidenceWeights
 from ..gate import GateOptions
-from ..profile.newer_version import installed_version
+from ..profile import installed_version
 from .folds import folds_of
-from .objective import Objective
 from .recordings import Judged
 from .search_space import SearchSpace, with_evidence
 from .spread_recordings import SpreadRecordings
-from .tally import Confirms, Tally, total
+from .tally import Confirms, Objective, Tally, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from ..audio.constants import FRAME_SAMPLES, SAMPLE_RATE
+from ..audio import FRAME_SAMPLES, SAMPLE_RATE
 from ..errors import AudioError, ModelError
 
 PLUGIN: Final = "livekit-plugins-silero"

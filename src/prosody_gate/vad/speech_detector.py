@@ -1,11 +1,15 @@
-"""What every voice activity detector offers."""
+"""What every voice activity detector offers, and how one is chosen by its name."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from ..errors import OptionError
+from .silero_detector import SileroDetector
+from .webrtc_detector import WebRtcDetector
 
 
 class SpeechDetector(Protocol):
@@ -27,3 +31,23 @@ class SpeechDetector(Protocol):
 
     def reset(self) -> None:
         """Forget the stream so far."""
+
+
+DetectorName: TypeAlias = Literal["silero", "webrtc"]
+
+
+def create_detector(name: DetectorName) -> SpeechDetector:
+    """Return a new detector at the start of a stream.
+
+    Args:
+        name: "silero" (a small neural network, the default of voice agents) or "webrtc" (light, less exact).
+
+    Raises:
+        OptionError: There is no detector of that name.
+        ModelError: The Silero model is not installed.
+    """
+    if name == "silero":
+        return SileroDetector()
+    if name == "webrtc":
+        return WebRtcDetector()
+    raise OptionError(f"vad is {name!r}; expected one of {', '.join(get_args(DetectorName))}")

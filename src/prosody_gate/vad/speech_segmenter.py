@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from ..audio.constants import FRAME_SAMPLES, SAMPLE_RATE
+from ..audio import FRAME_SAMPLES, SAMPLE_RATE
 from ..errors import OptionError
 
 

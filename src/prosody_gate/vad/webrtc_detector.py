@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import webrtcvad
 
-from ..audio.constants import FRAME_SAMPLES, SAMPLE_RATE
+from ..audio import FRAME_SAMPLES, SAMPLE_RATE
 from ..errors import AudioError, OptionError
 
 SUB_FRAME: Final = SAMPLE_RATE // 100

@@ -1,0 +1,108 @@
+"""Which channel of a recording is whose, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from ..audio import AudioFile, clipped_fraction
+from ..errors import OptionError
+from ..replay import Span, read_spans
+
+AgentSpeech = Literal["always", "never"] | Sequence[Span]
+
+
+class Channels(NamedTuple):
+    """Who is to be heard where."""
+
+    user: int
+    """The user's channel, from 0."""
+    agent: int | None
+    """The agent's own channel; None where `agent_speech` tells."""
+    agent_speech: AgentSpeech
+    """When the agent speaks, where it has no channel of its own."""
+
+
+def choose_channels(recording: AudioFile, *, user: int | None, agent: int | None, agent_speech: str | None) -> Channels:
+    """Settle the channels, from what was said and what can be told.
+
+    A mono recording is the user's. In a stereo recording it is enough to name one channel: the other
+    follows, unless `agent_speech` is given.
+
+    Args:
+        recording: The open recording.
+        user: As the command line says; None for not said.
+        agent: As the command line says; None for not said.
+        agent_speech: `always`, `never`, or the path of a file of spans; None for not said.
+
+    Raises:
+        OptionError: Too little or too much was said.
+        AudioError: A channel is not there, or the spans cannot be used.
+    """
+    if agent is not None and agent_speech is not None:
+        raise OptionError("--agent: --agent-channel says when the agent speaks already; expected one of the two")
+    count = recording.channels
+    if count == 2 and agent_speech is None:
+        if user is None and agent in (0, 1):
+            user = 1 - agent
+        elif agent is None and user in (0, 1):
+            agent = 1 - user
+    if user is None and count == 1:
+        user = 0
+    if user is None:
+        raise OptionError(
+            f"{recording.path}: has {count} channels; expected --user-channel N (from 0), and "
+            "--agent-channel N or --agent"
+        )
+    for channel in (user, agent):
+        recording.blocks(channel)  # says at once that a channel is not there
+    if user == agent:
+        hint = "; for a mono recording use --agent always, never or SPANS.json" if count == 1 else ""
+        raise OptionError(f"--agent-channel: is the user's channel too ({user}); expected another{hint}")
+    if agent is None and agent_speech is None and count > 1:
+        raise OptionError(f"{recording.path}: has {count} channels; expected --agent-channel N or --agent as well")
+    return Channels(user, agent, _agent_speech(agent_speech))
+
+
+def _agent_speech(said: str | None) -> AgentSpeech:
+    if said is None or said == "always":
+        return "always"
+    if said == "never":
+        return "never"
+    path = Path(said)
+    if not path.suffix and not os.path.exists(path):
+        raise OptionError(f"--agent: expected always, never or a JSON file of [start, end] spans, got {said!r}")
+    return read_spans(path)
+
+
+CLIPPED_SHARE: Final = 0.001
+"""Share of clipped samples from which levels and spectra are no longer to be trusted."""
+
+
+def check_recording(recording: AudioFile, channel: int) -> str | None:
+    """Check that a channel can be read to its end, and how much of it was clipped.
+
+    Args:
+        recording: The open recording.
+        channel: From 0.
+
+    Returns:
+        A warning of one line when more than 0.1 % of the samples are clipped, else None.
+
+    Raises:
+        AudioError: The channel is damaged, cut short, or holds a sample that is not a finite number.
+    """
+    clipped = 0.0
+    samples = 0
+    for block in recording.blocks(channel):
+        clipped += clipped_fraction(block) * block.size
+        samples += block.size
+    share = clipped / samples
+    if share <= CLIPPED_SHARE:
+        return None
+    return (
+        f"{recording.path}: {100.0 * share:.1f} % of channel {channel} is clipped; "
+        "expected under 0.1 %: turn the microphone down"
+    )

@@ -1,0 +1,274 @@
+"""Goes through the overlaps of a call and takes a label for each from the keyboard."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..atomic_file import replacing
+from ..bench import LABELS, ManifestError, speech_stretches
+from ..calibration import Player
+from ..errors import OptionError
+from ..gate import GateEventKind, GateOptions
+from ..replay import ReplayResult
+from ..vad import SpeechSegmenter
+
+
+class LabelStore:
+    """The labelled events of one call in a manifest that may hold others.
+
+    Args:
+        manifest: The file; made with the first label.
+        call: The call's line without its events: audio, channels, when the agent speaks.
+
+    Raises:
+        ManifestError: The file is there and is no manifest of calls, or its name is that of a gzipped one.
+    """
+
+    def __init__(self, manifest: Path, call: dict[str, Any]) -> None:
+        if manifest.suffix == ".gz":
+            raise ManifestError(f"{manifest}: is read as gzipped, and labels are written as text; expected .jsonl")
+        self._manifest = manifest
+        self._call = call
+        self._others: list[str] = []
+        self._place = 0
+        self.events: list[dict[str, Any]] = []
+        """Labelled so far: label, start, end; in order of their start."""
+        self._read()
+
+    def label_of(self, start: float, end: float) -> str | None:
+        """The label of a stretch that shares time with a labelled one; None where there is none."""
+        for event in self.events:
+            if min(end, event["end"]) > max(start, event["start"]):
+                return str(event["label"])
+        return None
+
+    def put(self, label: str, start: float, end: float) -> None:
+        """Label a stretch, and write the manifest whole or not at all.
+
+        Args:
+            label: One of `LABELS`.
+            start: In seconds of the recording.
+            end: In seconds of the recording.
+
+        Raises:
+            OptionError: The file cannot be written.
+        """
+        self._without(start, end)
+        self.events.append({"label": label, "start": round(start, 3), "end": round(end, 3)})
+        self.events.sort(key=lambda event: float(event["start"]))
+        self._write()
+
+    def remove(self, start: float, end: float) -> None:
+        """Take a label back."""
+        self._without(start, end)
+        self._write()
+
+    def _without(self, start: float, end: float) -> None:
+        self.events = [event for event in self.events if min(end, event["end"]) <= max(start, event["start"])]
+
+    def _read(self) -> None:
+        if not os.path.exists(self._manifest):
+            return
+        try:
+            lines = self._manifest.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError):
+            raise ManifestError(f"{self._manifest}: cannot be read; expected a manifest of calls") from None
+        self._place = len(lines)
+        for number, text in enumerate(lines, start=1):
+            if not text.strip():
+                continue
+            try:
+                fields = json.loads(text)
+                events = fields["events"]
+                mine = (fields["audio"], _user_channel(fields)) == (self._call["audio"], _user_channel(self._call))
+                well_formed = all(
+                    event["label"] in LABELS and float(event["start"]) < float(event["end"]) for event in events
+                )
+            except (ValueError, KeyError, TypeError):
+                well_formed = mine = False
+                events = []
+            if not well_formed:
+                raise ManifestError(f"{self._manifest}:{number}: is no labelled call; expected a manifest of calls")
+            if mine:
+                self._place = len(self._others)
+                # When the agent speaks is told by its channel or in spans, never by both.
+                told_anew = {"events", "agent", "agent_channel"}
+                self._call = {**{name: value for name, value in fields.items() if name not in told_anew}, **self._call}
+                self.events = list(events)
+            else:
+                self._others.append(text)
+
+    def _write(self) -> None:
+        lines = list(self._others)
+        if self.events:
+            lines.insert(self._place, json.dumps({**self._call, "events": self.events}, ensure_ascii=False))
+        with replacing(self._manifest) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _user_channel(fields: dict[str, Any]) -> int:
+    """The user's channel of a line, by the manifest's own rule where it is not said."""
+    agent = fields.get("agent_channel")
+    return int(fields.get("user_channel", 0 if agent is None else 1 - int(agent)))
+
+
+KEYS: Final = {
+    "b": "backchannel",
+    "i": "interruption",
+    "n": "noise",
+    "c": "nonspeech",
+    "a": "ambiguous",
+}
+"""Key to label; c: a cough, a laugh, a sneeze."""
+
+PLAY, SKIP, UNDO, QUIT = "p", "s", "u", "q"
+HELP: Final = (
+    "b backchannel · i interruption · n noise · c cough or laugh · a cannot tell · "
+    "p play again · s skip · u undo · q quit"
+)
+
+WOULD: Final = {
+    GateEventKind.CONFIRM: "stop for it",
+    GateEventKind.CANCEL: "talk on",
+    GateEventKind.RELEASE: "hand over",
+}
+
+AROUND: Final = 0.5
+"""Seconds played before and after an overlap."""
+
+
+class Proposal(NamedTuple):
+    """An overlap to be labelled."""
+
+    start: float
+    """In seconds of the recording."""
+    end: float
+    """In seconds of the recording."""
+    text: str
+    """What was heard, as far as the gate knew."""
+    decided: str
+    """What the gate did."""
+
+
+def proposals_of(result: ReplayResult, options: GateOptions) -> tuple[Proposal, ...]:
+    """The overlaps of a replay, each with the whole of its speech: a decision may come long before its end.
+
+    Args:
+        result: With its trace.
+        options: Of the gate.
+    """
+    segmenter = SpeechSegmenter(
+        activation_threshold=options.activation_threshold,
+        deactivation_threshold=options.deactivation_threshold,
+        min_speech_duration=options.min_speech_duration,
+        min_silence_duration=options.min_silence_duration,
+    )
+    stretches = speech_stretches([point.speech_probability for point in result.trace], segmenter)
+    ends = {stretch.start: stretch.end for stretch in stretches}
+    proposals: dict[float, Proposal] = {}
+    for event in result.decisions:
+        end = min(ends.get(event.onset, event.onset + event.speech_duration), result.duration)
+        if end > event.onset:
+            # The last decision about an overlap stands: a late transcript may turn it.
+            proposals[event.onset] = Proposal(event.onset, end, event.text, WOULD[event.kind])
+    return tuple(proposals.values())
+
+
+class Labelling:
+    """One sitting.
+
+    Args:
+        proposals: In order of their start.
+        store: What is labelled already, and where labels go.
+        samples: The user's channel, float32 in [-1, 1], shape [n].
+        sample_rate: Of the samples, in Hz.
+        player: None where there is no sound device.
+        key: Waits for a key and gives it.
+        tell: Prints a line.
+    """
+
+    def __init__(
+        self,
+        proposals: Sequence[Proposal],
+        store: LabelStore,
+        *,
+        samples: npt.NDArray[np.float32],
+        sample_rate: int,
+        player: Player | None,
+        key: Callable[[], str],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._proposals = proposals
+        self._store = store
+        self._samples = samples
+        self._rate = sample_rate
+        self._player = player
+        self._key = key
+        self._tell = tell
+
+    @property
+    def left(self) -> int:
+        """Overlaps without a label."""
+        return sum(self._store.label_of(one.start, one.end) is None for one in self._proposals)
+
+    def run(self) -> None:
+        """Ask for a label for each overlap that has none, until all are through or the user quits.
+
+        Raises:
+            OptionError: The manifest cannot be written.
+        """
+        place = 0
+        past: list[int] = []
+        while place < len(self._proposals):
+            proposal = self._proposals[place]
+            if self._store.label_of(proposal.start, proposal.end) is not None:
+                place += 1
+                continue
+            answer = self._ask(place, proposal)
+            if answer == QUIT:
+                return
+            if answer == UNDO:
+                if past:
+                    place = past.pop()
+                    self._store.remove(self._proposals[place].start, self._proposals[place].end)
+                else:
+                    self._tell("  nothing to undo")
+                continue
+            if answer in KEYS:
+                self._store.put(KEYS[answer], proposal.start, proposal.end)
+                past.append(place)
+                self._tell(f"  {KEYS[answer]}")
+            place += 1
+
+    def _ask(self, place: int, proposal: Proposal) -> str:
+        said = f", heard: {proposal.text}" if proposal.text else ""
+        self._tell(
+            f"{place + 1} of {len(self._proposals)}: {proposal.start:.2f} to {proposal.end:.2f} s, the gate would "
+            f"{proposal.decided}{said}"
+        )
+        self._play(proposal)
+        while True:
+            answer = self._key().lower()
+            if answer == PLAY:
+                self._play(proposal)
+            elif answer in KEYS or answer in (SKIP, UNDO, QUIT):
+                return answer
+            else:
+                self._tell(f"  {HELP}")
+
+    def _play(self, proposal: Proposal) -> None:
+        if self._player is None:
+            return
+        first = max(round((proposal.start - AROUND) * self._rate), 0)
+        try:
+            self._player.play(self._samples[first : round((proposal.end + AROUND) * self._rate)], self._rate)
+        except OptionError as error:
+            self._tell(f"  {error}")
+            self._player = None

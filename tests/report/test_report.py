@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import MappingProxyType
+
+import matplotlib.image
+import numpy as np
+import pytest
+import soundfile
+from rich.cells import cell_len
+from rich.console import Console
+
+from prosody_gate.audio import AudioFile
+from prosody_gate.errors import OptionError
+from prosody_gate.gate import GateEvent, GateEventKind, GateOptions, Transcript
+from prosody_gate.replay import ReplayResult, Span, TracePoint
+from prosody_gate.report import Summary, check_plot_path, decision_table, plot_timeline, to_json
+from prosody_gate.report.timeline_figure import Placed, place_labels, read_envelope
+
+NAN = float("nan")
+SHARES = {"prior": 0.0, "words": -2.34, "listener": 3.16, "time": -10.05, "voice": 0.04, "context": -0.25}
+
+
+def decided(
+    number: int,
+    kind: GateEventKind = GateEventKind.CONFIRM,
+    *,
+    onset: float = 2.0,
+    time: float = 2.32,
+    reason: str = "phrase",
+    text: str = "",
+    evidence: dict[str, float] | None = None,
+) -> GateEvent:
+    return GateEvent(
+        kind=kind,
+        overlap=number,
+        onset=onset,
+        time=time,
+        speech_duration=min(time - onset, 0.5),
+        reason=reason,
+        probability=0.91,
+        evidence=MappingProxyType(SHARES if evidence is None else evidence),
+        text=text,
+    )
+
+
+def result_of(*events: GateEvent, duration: float = 8.0, transcripts: tuple[Transcript, ...] = ()) -> ReplayResult:
+    times = np.arange(1, int(duration / 0.032)) * 0.032
+    held = [any(event.onset < time < event.time for event in events) for time in times]
+    trace = tuple(
+        TracePoint(
+            time=float(time),
+            speech_probability=0.9 if holds else 0.0,
+            level_dbfs=-20.0 if holds else -60.0,
+            noise_floor_dbfs=-60.0,
+            pitch_hz=150.0 if holds else NAN,
+            probability=0.5 if holds else NAN,
+        )
+        for time, holds in zip(times, held, strict=True)
+    )
+    return ReplayResult(events, duration, (Span(0.5, duration - 1.0),), transcripts, trace)
+
+
+def eight_overlaps() -> ReplayResult:
+    confirm, cancel, release = GateEventKind.CONFIRM, GateEventKind.CANCEL, GateEventKind.RELEASE
+    return result_of(
+        decided(1, cancel, onset=1.0, time=2.48, reason="ignore_phrase", text="mm-hmm"),
+        decided(2, cancel, onset=101.5, time=102.98, reason="evidence"),
+        decided(3, confirm, onset=1203.104, time=1203.36, text="yeah, but wait a second please"),
+        decided(4, cancel, onset=1300.0, time=1301.5, reason="evidence", text="[/bold] and [red]this"),
+        decided(5, confirm, onset=1400.0, time=1400.384, reason="max_hold", text="so " * 40),
+        decided(6, cancel, onset=1500.0, time=1501.5, reason="evidence"),
+        decided(7, cancel, onset=1600.0, time=1601.5, reason="evidence"),
+        decided(8, release, onset=1700.0, time=1700.5, reason="agent_stopped", text="हाँ ठीक है"),
+        duration=1800.0,
+    )
+
+
+def printed(result: ReplayResult, *, width: int) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=False).print(decision_table(result, width=width))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_no_number_kind_or_reason_of_the_table_is_cut(width: int) -> None:
+    result = eight_overlaps()
+    text = printed(result, width=width)
+    assert all(cell_len(line) <= width for line in text.splitlines())
+    words = text.split()
+    for event in result.decisions:
+        for value in (
+            f"{event.onset:.2f}",
+            str(event.kind),
+            event.reason,
+            f"{1000 * event.latency:.0f}",
+            "0.91",
+        ):
+            assert value in words, value
+    for share in ("-2.3", "+3.2", "-10.1", "-0.2"):
+        assert words.count(share) == 8, share
+    for name in ("onset", "P", "text", "words", "listener", "time", "context"):
+        assert name in words
+
+
+def test_a_narrow_terminal_loses_the_shares_but_no_number() -> None:
+    text = printed(eight_overlaps(), width=48)
+    assert "1203.10" in text
+    assert "listener" not in text
+    assert all(cell_len(line) <= 48 for line in text.splitlines())
+
+
+def test_a_source_that_said_nothing_gets_no_column() -> None:
+    text = printed(eight_overlaps(), width=120)
+    assert "prior" not in text
+    assert "voice" not in text  # 0.04 nats round to nothing
+
+
+def test_a_users_own_source_gets_a_column() -> None:
+    text = printed(result_of(decided(1, evidence={"prior": 1.0, "long_talk": 2.0})), width=80)
+    assert "long_talk" in text
+    assert "prior" in text
+
+
+def test_square_brackets_in_what_was_said_are_not_markup() -> None:
+    assert "“[/bold] and [red]this”" in printed(eight_overlaps(), width=160)
+
+
+def test_long_text_is_shortened() -> None:
+    text = printed(eight_overlaps(), width=160)
+    assert "…”" in text
+    assert "so " * 20 not in text
+
+
+def test_the_table_reads_the_same_with_and_without_colour() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console.print(decision_table(eight_overlaps(), width=120))
+    assert "\x1b[1;31mconfirm" in out.getvalue()
+    assert "\x1b[32mcancel" in out.getvalue()
+    assert "\x1b[36mrelease" in out.getvalue()
+    assert "\x1b" not in printed(eight_overlaps(), width=120)
+
+
+def test_the_closing_line_counts_the_decisions() -> None:
+    assert Summary.of(eight_overlaps()).sentence == "8 overlaps: 2 confirmed (median 320 ms), 5 cancelled, 1 released"
+    assert Summary.of(result_of(decided(1))).sentence == (
+        "1 overlap: 1 confirmed (median 320 ms), 0 cancelled, 0 released"
+    )
+
+
+def test_a_replay_that_held_nothing_says_why_that_may_be() -> None:
+    assert "the agent is silent throughout" in Summary.of(ReplayResult((), 9.0, ())).sentence
+    spoke = Summary.of(ReplayResult((), 9.0, (Span(1.0, 4.5),))).sentence
+    assert "no speech of the user began in the 3.5 s that the agent spoke" in spoke
+
+
+def test_json_keeps_its_order_and_no_folder() -> None:
+    result = eight_overlaps()
+    text = to_json(result, recording="/home/someone/calls/a call.wav", options=GateOptions(), setup={"vad": "silero"})
+    assert text == to_json(
+        result, recording="/home/someone/calls/a call.wav", options=GateOptions(), setup={"vad": "silero"}
+    )
+    assert text.endswith("}\n")
+    assert "someone" not in text
+    report = json.loads(text)
+    assert list(report) == [
+        "prosody_gate",
+        "recording",
+        "duration",
+        "setup",
+        "options",
+        "agent",
+        "events",
+        "summary",
+    ]
+    assert report["recording"] == "a call.wav"
+    assert report["agent"] == [[0.5, 1799.0]]
+    assert report["options"] == GateOptions().model_dump()
+    assert report["events"][2] == result.events[2].to_dict()
+    assert report["summary"] == {
+        "overlaps": 8,
+        "confirmed": 2,
+        "cancelled": 5,
+        "released": 1,
+        "median_confirm_latency": 0.32,
+        "agent_speech": 1798.5,
+    }
+
+
+def test_labels_that_would_cover_each_other_go_on_different_lines() -> None:
+    places = place_labels([0.0, 1.0, 5.0, 9.5], [2.0, 2.0, 2.0, 2.0], end=10.0, gap=0.5, lanes=2)
+    assert places == [Placed(0.0, 0), Placed(1.0, 1), Placed(5.0, 0), Placed(8.0, 0)]
+
+
+def test_a_label_without_room_is_left_out() -> None:
+    assert place_labels([0.0, 0.5], [2.0, 2.0], end=10.0, gap=0.1, lanes=1) == [Placed(0.0, 0), None]
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    path = tmp_path / "tone.wav"
+    time = np.arange(8 * 16_000) / 16_000
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 200 * time) * (time < 3.0), 16_000)
+    return path
+
+
+@pytest.mark.parametrize("points", [1, 7, 100, 1333])
+def test_the_outline_covers_every_sample_whatever_its_length(tmp_path: Path, points: int) -> None:
+    samples = np.random.default_rng(points).uniform(-0.9, 0.9, 36_001).astype(np.float32)
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    with AudioFile(path) as audio:
+        outline = read_envelope(audio, 0, points=points)
+    ends = (np.arange(1, points + 1) * samples.size) // points
+    pieces = np.split(samples, ends[:-1])
+    np.testing.assert_array_equal(outline.lowest, [piece.min() for piece in pieces])
+    np.testing.assert_array_equal(outline.highest, [piece.max() for piece in pieces])
+
+
+def test_the_outline_of_a_few_samples_has_no_more_points(tmp_path: Path) -> None:
+    path = tmp_path / "short.wav"
+    soundfile.write(path, np.array([0.1, -0.2, 0.3]), 16_000, subtype="FLOAT")
+    with AudioFile(path) as audio:
+        assert len(read_envelope(audio, 0, points=100).times) == 3
+
+
+def test_the_picture_shows_the_decisions(tone: Path, tmp_path: Path) -> None:
+    kinds = (GateEventKind.CONFIRM, GateEventKind.CANCEL, GateEventKind.RELEASE)
+    events = [
+        decided(n, kind, onset=2.0 * n - 1, time=2.0 * n - 0.5, text="costs $5, not $6")
+        for n, kind in enumerate(kinds, 1)
+    ]
+    path = tmp_path / "picture.png"
+    transcripts = (
+        Transcript(2.0, "wait"),
+        Transcript(2.5, "Wait.", final=True),
+        Transcript(7.9, "हाँ ok", final=True),
+    )
+    plot_timeline(result_of(*events, transcripts=transcripts), tone, path, options=GateOptions(), user_channel=0)
+    image = matplotlib.image.imread(path)[:, :, :3]
+    assert image.shape[1] > 1200
+    for colour in ("D55E00", "009E73", "0072B2"):
+        wanted = np.array([int(colour[i : i + 2], 16) for i in (0, 2, 4)]) / 255.0
+        assert (np.abs(image - wanted).max(axis=2) < 0.01).sum() > 100, colour
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".SVG", b"<?xml"), (".pdf", b"%PDF")])
+def test_the_same_replay_gives_the_same_picture(tone: Path, tmp_path: Path, suffix: str, magic: bytes) -> None:
+    pictures = []
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}{suffix}"
+        plot_timeline(result_of(decided(1, text="stop")), tone, path, options=GateOptions())
+        pictures.append(path.read_bytes())
+    assert pictures[0].startswith(magic)
+    assert pictures[0] == pictures[1]
+
+
+def test_a_long_recording_gets_a_wider_picture_within_reason(tmp_path: Path) -> None:
+    path, picture = tmp_path / "long.flac", tmp_path / "long.png"
+    soundfile.write(path, np.zeros(8_000 * 1_800), 8_000)
+    plot_timeline(eight_overlaps(), path, picture, options=GateOptions())
+    assert matplotlib.image.imread(picture).shape[1] == 75 * 110
+
+
+def test_a_replay_that_held_nothing_is_drawn_too(tone: Path, tmp_path: Path) -> None:
+    path = tmp_path / "nothing.png"
+    plot_timeline(ReplayResult((), 8.0, ()), tone, path, options=GateOptions())
+    assert path.stat().st_size > 5_000
+
+
+def test_an_unknown_kind_of_picture_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"call\.gif: unknown kind of picture; expected .*\.png, \.svg, \.pdf"):
+        check_plot_path(tmp_path / "call.gif")
+
+
+def test_a_picture_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(OptionError, match=r"folder\.png: is a folder"):
+        check_plot_path(tmp_path / "folder.png")
+    with pytest.raises(OptionError, match="there is no folder"):
+        check_plot_path(tmp_path / "missing" / "call.png")
+    with pytest.raises(OptionError, match="cannot be written"):
+        check_plot_path(tmp_path / f"{'x' * 300}.png")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_a_failed_drawing_leaves_the_old_picture(tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"old")
+
+    def interrupted(self: object, target: Path, **_: object) -> None:
+        target.write_bytes(b"half a pict")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        plot_timeline(result_of(decided(1)), tone, path, options=GateOptions())
+    assert path.read_bytes() == b"old"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["picture.png", "tone.wav"]
