@@ -126,7 +126,7 @@ def test_transcripts_are_heard_when_they_arrived(folder: Path) -> None:
     words_alone = ("--sensitivity", "0", "--option", "confirm_probability=0.999")
     report = json.loads(run("mono.wav", "--transcripts", "t.jsonl", *words_alone, *LIGHT, "--json").stdout)
     confirm = report["events"][1]
-    assert (confirm["kind"], confirm["reason"], confirm["text"]) == ("confirm", "phrase", "wait")
+    assert (confirm["kind"], confirm["reason"], confirm["transcript"]) == ("confirm", "phrase", "wait")
     assert confirm["time"] == pytest.approx(1.3, abs=0.04)
 
 

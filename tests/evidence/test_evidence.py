@@ -20,7 +20,7 @@ from prosody_gate.evidence import (
     default_sources,
 )
 from prosody_gate.evidence.voice_evidence import LIMIT_NATS, GruNetwork
-from prosody_gate.listener import HeardWord, Hypothesis
+from prosody_gate.listener import Hypothesis, RecognisedWord
 from prosody_gate.prosody import ProsodyAnalyzer, SpeakerNorm
 
 WEIGHTS = EvidenceWeights.load()
@@ -93,14 +93,14 @@ def test_untold_speech_after_a_yeah_speaks_for_more_to_come() -> None:
 
 
 def test_the_listener_is_not_asked_once_the_transcript_has_words() -> None:
-    heard = Hypothesis("stop", 1.4, (HeardWord("stop", 1.0, 1.4, 1.2, -3.0),))
+    heard = Hypothesis("stop", 1.4, (RecognisedWord("stop", 1.0, 1.4, 1.2, -3.0),))
     listener = ListenerEvidence(LEXICON, WEIGHTS)
     observation = observe()
     assert listener.update(observation) == 0.0
-    observation.heard, observation.heard_match = heard, LEXICON.match("stop", final=False)
+    observation.recognised, observation.recognised_match = heard, LEXICON.match("stop", final=False)
     assert listener.update(observation) > 0.0
     with_transcript = observe("yeah")
-    with_transcript.heard, with_transcript.heard_match = heard, observation.heard_match
+    with_transcript.recognised, with_transcript.recognised_match = heard, observation.recognised_match
     assert listener.update(with_transcript) == 0.0
 
 

@@ -9,7 +9,7 @@ from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_time
 from prosody_gate.errors import AudioError, OptionError
 from prosody_gate.evidence import Observation
 from prosody_gate.gate import Gate, GateOptions, GateState, Transcript
-from prosody_gate.listener import HeardWord, Hypothesis
+from prosody_gate.listener import Hypothesis, RecognisedWord
 
 # Frames end at multiples of 0.032 s; speech from 1.024 s is seen as speech after its second frame, at 1.088 s.
 ONSET = 1.024
@@ -102,7 +102,7 @@ class HearsStop:
     def push(self, frame: object, *, time: float) -> Hypothesis | None:
         if time < self.onset + 0.2:
             return None
-        return Hypothesis("stop", time, (HeardWord("stop", self.onset, time, self.onset + 0.2, -3.0),))
+        return Hypothesis("stop", time, (RecognisedWord("stop", self.onset, time, self.onset + 0.2, -3.0),))
 
     def finish(self, *, time: float) -> None: ...
 

@@ -41,7 +41,7 @@ def drive(gate: Gate, steps: list[tuple[object, ...]]) -> list[GateEvent]:
                     events += gate.push(samples, probability)
             case ("hear", str(text), bool(final), float(at), times):
                 start, end = (None, None) if times is None else (times[0], times[0] + times[1])  # type: ignore[index]
-                events += gate.hear(Transcript(at, text, final, start, end))
+                events += gate.push_transcript(Transcript(at, text, final, start, end))
             case ("agent_started", time):
                 events += gate.agent_started(time)  # type: ignore[arg-type]
             case ("agent_stopped", time):
@@ -102,7 +102,9 @@ def test_an_hour_of_stream_is_remembered_in_bounded_memory(pause: int) -> None:
     for index in range(round(3600 / FRAME_DURATION)):
         at = index * FRAME_DURATION
         if index % 50 == 0:
-            events += len(gate.hear(Transcript(at, "yeah " * int(rng.integers(1, 200)), final=index % 100 == 0)))
+            events += len(
+                gate.push_transcript(Transcript(at, "yeah " * int(rng.integers(1, 200)), final=index % 100 == 0))
+            )
         events += len(gate.push(None, 1.0 if index % pause < 20 else 0.0))
         if index % 5000 == 0:
             largest = max(largest, remembered(gate))

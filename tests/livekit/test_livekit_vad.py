@@ -144,7 +144,7 @@ def test_a_confirm_after_the_speech_has_ended_gives_start_an_interrupting_infere
             call.agent(True)
             await call.audio("-" * 10 + "s" * 10 + "-" * 22)
             assert call.marks() == []
-            call.gate._driver.hear(_transcript(call, "stop"))
+            call.gate._driver.push_transcript(_transcript(call, "stop"))
             await settle()
             kinds = [event.type.value for event in call.got[-3:]]
             assert kinds == ["start_of_speech", "inference_done", "end_of_speech"]
@@ -169,7 +169,7 @@ def test_a_confirm_between_the_gates_end_of_speech_and_the_vads_interrupts_at_on
             call.agent(True)
             await call.audio("-" * 10 + "s" * 8 + "-" * 12)
             assert call.kinds() == ["hold"]
-            call.gate._driver.hear(_transcript(call, "stop"))
+            call.gate._driver.push_transcript(_transcript(call, "stop"))
             await settle()
             start, inference = call.got[-2:]
             assert start.type is VADEventType.START_OF_SPEECH

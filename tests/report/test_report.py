@@ -42,7 +42,7 @@ def decided(
         reason=reason,
         probability=0.91,
         evidence=MappingProxyType(SHARES if evidence is None else evidence),
-        text=text,
+        transcript=text,
     )
 
 

@@ -72,7 +72,7 @@ def run_timeline(
                 events += gate.agent_stopped(at)
             else:
                 assert transcript is not None
-                events += gate.hear(transcript)
+                events += gate.push_transcript(transcript)
         middle = end - FRAME_DURATION / 2
         events += gate.push(None, 1.0 if any(start <= middle < stop for start, stop in speech) else 0.0)
     if gate.failure is not None:

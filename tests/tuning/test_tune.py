@@ -23,7 +23,7 @@ from prosody_gate.gate import GateEvent, GateOptions, Transcript
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.profile import Microphone, Profile
 from prosody_gate.tuning import Objective, SearchSpace, Tally, Tuner, TuneSettings, check_material, score, spread
-from prosody_gate.tuning.caches import RememberedStream
+from prosody_gate.tuning.caches import CachedStream
 from prosody_gate.tuning.folds import TuningEvent, folds_of
 from prosody_gate.tuning.front_end import FrontEnd
 from prosody_gate.tuning.recordings import Judged, Recordings
@@ -50,7 +50,7 @@ HEADSET = Profile(
 )
 
 
-def live(item: Item, stream: RememberedStream, options: GateOptions, settings: TuneSettings) -> list[GateEvent]:
+def live(item: Item, stream: CachedStream, options: GateOptions, settings: TuneSettings) -> list[GateEvent]:
     """What a gate that remembers nothing makes of an item."""
     gate = ShippedGates(lexicon=settings.lexicon, listener=settings.listener, profile=settings.profile)(item, options)
     gate.expects_transcripts = bool(stream.heard.transcripts)
@@ -284,7 +284,7 @@ def clips(folder: Path, *, each: int = 6, speakers: int = 3) -> Path:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with 6 clips of each kind, which are enough here."""
     monkeypatch.setattr("prosody_gate.tuning.tuner.LEAST_EVENTS", 6)
-    monkeypatch.setattr("prosody_gate.tuning.spread_recordings.LEAST_SHARE", 4)
+    monkeypatch.setattr("prosody_gate.tuning.parallel_recordings.LEAST_SHARE", 4)
     monkeypatch.chdir(tmp_path)
     clips(tmp_path)
     return tmp_path
@@ -596,7 +596,7 @@ def test_ctrl_c_does_not_wait_for_what_the_processes_are_at(folder: Path) -> Non
 
 
 def test_the_bar_moves_while_the_processes_prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prosody_gate.tuning.spread_recordings.BATCH", 2)
+    monkeypatch.setattr("prosody_gate.tuning.parallel_recordings.BATCH", 2)
     items, done = check_material(read_manifest("clips.jsonl")), list[int]()
     settings = TuneSettings(vad="webrtc", listener=False)
     with spread(items, settings, source="clips.jsonl", jobs=2, progress=done.append):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..audio import FRAME_SAMPLES, AudioFile, amplified
 from ..errors import AudioError, OptionError
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions, Transcript
-from ..listener import HeardSteps, RememberedListener, SharedDecoder, frames_then_silence
+from ..listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
 from ..replay import ALWAYS, Span, read_frames, replay_words, spans_of_channel
 from ..vad import DetectorName, SpeechDetector, create_detector
 from .gate_factory import GateFactory
@@ -239,8 +239,8 @@ class _Remembered:
 
     def __init__(self, frames: npt.NDArray[np.float32]) -> None:
         self._frame_at = frames_then_silence(frames)
-        self._root = HeardSteps()
-        self._decoder: SharedDecoder | None = None
+        self._root = ListenerSteps()
+        self._decoder: SharedListener | None = None
 
     def attach_to(self, gate: Gate) -> None:
         """Put the memory between a fresh gate and its listener."""
@@ -248,9 +248,9 @@ class _Remembered:
         if listener is None:
             return
         if self._decoder is None:
-            self._decoder = SharedDecoder(lambda: listener)
+            self._decoder = SharedListener(lambda: listener)
         self._decoder.lose_place()  # a factory may hand out one listener again and again
-        gate.listener = RememberedListener(self._root, self._decoder, self._frame_at)
+        gate.listener = CachedListener(self._root, self._decoder, self._frame_at)
 
 
 class _Recorder:

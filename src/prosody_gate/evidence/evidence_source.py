@@ -35,9 +35,9 @@ class Observation:
     """Words of the transcript that belong to this overlap, without those before it."""
     words_end: float = 0.0
     """Where in the stream the last of these words ended; the onset while there are none."""
-    heard: Hypothesis | None = None
+    recognised: Hypothesis | None = None
     """What the listener hears so far."""
-    heard_match: LexiconMatch = NOTHING_SAID
+    recognised_match: LexiconMatch = NOTHING_SAID
     """The listener's words as the lexicon reads them."""
     frames: list[ProsodyFrame] = field(default_factory=list)
     """The measurements, from `lead_frames` before the onset; empty when there is no audio."""

@@ -25,10 +25,10 @@ def listener_features(observation: Observation, features: WordFeatures) -> Itera
         observation: The overlap.
         features: Knows which tokens can be ignored.
     """
-    heard = observation.heard
+    heard = observation.recognised
     if heard is None:
         return
-    match = observation.heard_match
+    match = observation.recognised_match
     duration = observation.speech_duration
     age = "early" if duration < EARLY else "middle" if duration < LATE else "late"
     yield f"{age} kind={features.kind(match.tokens, match.ignore_only)}", 1.0

@@ -65,7 +65,7 @@ class _Segment:
 class Gate:
     """Decides, frame by frame, whether the user's sound over the agent's speech is an interruption.
 
-    Feed it in stream order: `push` for each 32 ms frame, `hear` for each transcript, `agent_started` and
+    Feed it in stream order: `push` for each 32 ms frame, `push_transcript` for each transcript, `agent_started` and
     `agent_stopped`. Each returns the events it caused. The gate is synchronous and deterministic; its only clock
     is the stream's. An error in any part makes it transparent for the rest of the stream: `failure` is set, what is
     held is released, and nothing is held any more.
@@ -189,7 +189,7 @@ class Gate:
         self._now = max(self._now, self._frames * FRAME_DURATION)
         return self._guarded(lambda: self._push(frame, speech_probability))
 
-    def hear(self, transcript: Transcript) -> list[GateEvent]:
+    def push_transcript(self, transcript: Transcript) -> list[GateEvent]:
         """Take a transcript, at its arrival.
 
         It is matched to the speech it describes by its own times where it has them, else by its arrival.
@@ -334,9 +334,9 @@ class Gate:
     def _heard(self, overlap: Overlap, hypothesis: Hypothesis | None) -> None:
         if hypothesis is None:
             return
-        overlap.heard_text = hypothesis.text
-        overlap.observation.heard = hypothesis
-        overlap.observation.heard_match = self.lexicon.match(hypothesis.text, final=False)
+        overlap.recognised_text = hypothesis.text
+        overlap.observation.recognised = hypothesis
+        overlap.observation.recognised_match = self.lexicon.match(hypothesis.text, final=False)
 
     def _hear(self, transcript: Transcript) -> list[GateEvent]:
         segment = self._segment_at(transcript)
@@ -399,8 +399,8 @@ class Gate:
     def _hears_interrupt(self, overlap: Overlap) -> bool:
         """Whether the listener hears an interrupt phrase, and what is known on the device makes it sure enough."""
         observation = overlap.observation
-        heard = observation.heard
-        if observation.words or heard is None or observation.heard_match.interrupt is None:
+        heard = observation.recognised
+        if observation.words or heard is None or observation.recognised_match.interrupt is None:
             return False
         # A first guess is often taken back.
         if heard.standing(observation.time) < STEADY:
@@ -552,7 +552,8 @@ class Gate:
             reason=reason,
             probability=probability_of(overlap.log_odds),
             evidence=MappingProxyType(dict(overlap.evidence)),
-            text=overlap.text,
+            transcript=overlap.transcript_text,
+            recognised=overlap.recognised_text,
         )
         self._made.append(event)
         return event

@@ -65,8 +65,15 @@ class GateEvent:
     """P(interruption | what was seen), 0 to 1."""
     evidence: Mapping[str, float]
     """Each source's share in nats; `prior` included. They add up to the log-odds of `probability`."""
-    text: str
-    """What was said, as far as it is known: the transcript where there is one, else what the listener heard."""
+    transcript: str = ""
+    """What speech-to-text has delivered of this overlap by then; empty where it has delivered nothing."""
+    recognised: str = ""
+    """What the on-device listener recognised: a guess, often wrong; empty where none listens, or nothing was recognised."""
+
+    @property
+    def text(self) -> str:
+        """What was said, as far as it is known: the transcript where there is one, else the recognised text."""
+        return self.transcript or self.recognised
 
     @property
     def latency(self) -> float:
@@ -85,7 +92,8 @@ class GateEvent:
             "reason": self.reason,
             "probability": round(self.probability, 4),
             "evidence": {name: round(nats, 3) for name, nats in self.evidence.items()},
-            "text": self.text,
+            "transcript": self.transcript,
+            "recognised": self.recognised,
         }
 
 

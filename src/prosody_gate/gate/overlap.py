@@ -56,7 +56,7 @@ class Overlap:
     """The sources that weigh this overlap alone."""
     final_texts: list[Transcript] = field(default_factory=list)
     interim: Transcript | None = None
-    heard_text: str = ""
+    recognised_text: str = ""
     own_match: LexiconMatch = NOTHING_SAID
     """The transcript of this overlap alone, as the lexicon reads it."""
     is_listened_to: bool = False
@@ -89,8 +89,8 @@ class Overlap:
 
     @property
     def text(self) -> str:
-        """The transcript where there is one, else what the listener heard."""
-        return self.transcript_text or self.heard_text
+        """The transcript where there is one, else the recognised text."""
+        return self.transcript_text or self.recognised_text
 
     def follow(self, previous: Overlap) -> None:
         """Note that this overlap continues another's utterance."""

@@ -1,17 +1,17 @@
 """What was said, heard on the device while it is being said."""
 
-from .listener import STEADY, HeardWord, Hypothesis, Listener
+from .cached_listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
+from .listener import STEADY, Hypothesis, Listener, RecognisedWord
 from .pocketsphinx_listener import PocketSphinxListener
-from .remembered_listener import HeardSteps, RememberedListener, SharedDecoder, frames_then_silence
 
 __all__ = [
     "STEADY",
-    "HeardSteps",
-    "HeardWord",
+    "CachedListener",
     "Hypothesis",
     "Listener",
+    "ListenerSteps",
     "PocketSphinxListener",
-    "RememberedListener",
-    "SharedDecoder",
+    "RecognisedWord",
+    "SharedListener",
     "frames_then_silence",
 ]

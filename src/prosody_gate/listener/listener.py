@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWord:
+class RecognisedWord:
     """One word of a hypothesis."""
 
     text: str
@@ -44,7 +44,7 @@ class Hypothesis:
     time: float
     """Stream time of the last sample that was heard for it, in seconds."""
 
-    words: tuple[HeardWord, ...]
+    words: tuple[RecognisedWord, ...]
     """The words in order, silence and noise left out."""
 
     def standing(self, time: float) -> float:

@@ -14,7 +14,7 @@ import pocketsphinx
 
 from ..audio import FRAME_SAMPLES, SAMPLE_RATE
 from ..errors import ModelError
-from .listener import HeardWord, Hypothesis
+from .listener import Hypothesis, RecognisedWord
 
 MODEL_FOLDER: Final = Path(__file__).with_name("model")
 """The language model and the dictionary in the package (benchmarks/build_listener_model.py makes them)."""
@@ -95,7 +95,7 @@ class PocketSphinxListener:
         self._open = False
         self._mean = INITIAL_MEAN
         self._pending: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        self._words: tuple[HeardWord, ...] = ()
+        self._words: tuple[RecognisedWord, ...] = ()
         self._text = ""
         self._raw: str | None = ""
         self._samples = 0
@@ -226,7 +226,7 @@ class PocketSphinxListener:
                 continue
             frames = segment.end_frame - segment.start_frame + 1
             words.append(
-                HeardWord(
+                RecognisedWord(
                     text=text,
                     start=start,
                     end=end,

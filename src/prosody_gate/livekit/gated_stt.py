@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from ..gate import GateEvent
 from ..session import GateDriver
-from .stt_stream_times import StreamTimes
+from .stt_stream_clock import SttStreamClock
 from .transcript_hold import TranscriptHold
 
 
@@ -175,7 +175,7 @@ class GatedSTTStream(RecognizeStream):
         self._inner = inner
         self._driver = driver
         self._hold = hold
-        self._times = StreamTimes(driver, inner)
+        self._times = SttStreamClock(driver, inner)
         self._timer: asyncio.TimerHandle | None = None
         # The recogniser's own stream retries; this one only passes on what comes of it.
         super().__init__(stt=stt, conn_options=replace(conn_options, max_retry=0))
@@ -279,7 +279,7 @@ class GatedSTTStream(RecognizeStream):
                 final = event.type is SpeechEventType.FINAL_TRANSCRIPT
                 transcript = self._times.transcript(event, final=final)
                 if transcript.text.strip():
-                    self._driver.hear(transcript)
+                    self._driver.push_transcript(transcript)
                 out = self._hold.take(event, transcript, now=asyncio.get_running_loop().time())
         except Exception as error:
             self._driver.fail(error)

@@ -19,7 +19,7 @@ from ..gate import GateEvent
 from ..session import GateDriver
 from .louder_vad import LouderVAD
 from .speech_translator import SpeechTranslator
-from .vad_stream_times import AudioHistory, InferenceClock, SpeechProbability
+from .vad_stream_clock import AudioHistory, SpeechProbability, VadInferenceClock
 from .wrapped_vad import WrappedVAD
 
 
@@ -63,7 +63,7 @@ class GatedVADStream(VADStream):
         self._driver = driver
         self._gain_db = gain_db
         self._history = AudioHistory()
-        self._clock = InferenceClock()
+        self._clock = VadInferenceClock()
         self._probability = SpeechProbability()
         self._translator = SpeechTranslator(driver, self._audio_between)
         self._resampler: Resampler | None = None

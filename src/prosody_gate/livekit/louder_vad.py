@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents.vad import VAD, VADEvent, VADEventType, VADStream
 
 from ..audio import amplified
-from .vad_stream_times import AudioHistory, InferenceClock
+from .vad_stream_clock import AudioHistory, VadInferenceClock
 from .wrapped_vad import WrappedVAD
 
 
@@ -54,7 +54,7 @@ class LouderVADStream(VADStream):
         self._inner = inner
         self._gain_db = gain_db
         self._history = AudioHistory(MAX_SPEECH)
-        self._clock = InferenceClock()
+        self._clock = VadInferenceClock()
         self._inferred = False
         self._speech_begins: float | None = None
         self._warned = False

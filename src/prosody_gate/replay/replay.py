@@ -55,7 +55,7 @@ def drive(
             events += gate.agent_started(time) if starts else gate.agent_stopped(time)
             next_change += 1
         while next_transcript < len(transcripts) and transcripts[next_transcript].at < end:
-            events += gate.hear(transcripts[next_transcript])
+            events += gate.push_transcript(transcripts[next_transcript])
             next_transcript += 1
         probability = speech_probability(frame)
         events += gate.push(frame, probability)

@@ -47,7 +47,7 @@ def replay_words(
         frame_end = (index + 1) * FRAME_DURATION
         middle = frame_end - FRAME_DURATION / 2 - LEAD_IN
         while next_arrival < len(arrivals) and arrivals[next_arrival].at < frame_end:
-            events += gate.hear(arrivals[next_arrival])
+            events += gate.push_transcript(arrivals[next_arrival])
             next_arrival += 1
         while next_word < len(words) - 1 and words[next_word].end <= middle:
             next_word += 1

@@ -112,9 +112,9 @@ class GateDriver:
                 "call gate.attach(session)"
             )
 
-    def hear(self, transcript: Transcript) -> None:
+    def push_transcript(self, transcript: Transcript) -> None:
         """Take a transcript."""
-        self._step(lambda: self.gate.hear(transcript))
+        self._step(lambda: self.gate.push_transcript(transcript))
 
     def agent_changed(self, speaking: bool) -> None:
         """The agent begins or ends to speak, now."""
@@ -169,8 +169,8 @@ class GateDriver:
 
     def _log(self, event: GateEvent) -> None:
         fields: dict[str, Any] = event.to_dict()
-        text = fields.pop("text")
+        del fields["transcript"], fields["recognised"]
         level = logging.DEBUG if event.kind is GateEventKind.HOLD else logging.INFO
         logger.log(level, "%s: %s", event.kind.value, event.reason, extra={"prosody_gate": fields})
-        if text:
-            logger.debug("%s: the user said %r", event.kind.value, text, extra={"prosody_gate_text": text})
+        if event.text:
+            logger.debug("%s: the user said %r", event.kind.value, event.text, extra={"prosody_gate_text": event.text})

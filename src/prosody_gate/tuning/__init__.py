@@ -1,8 +1,8 @@
 """Searches the options that suit a microphone, on labelled recordings."""
 
 from .front_end import TuneSettings
+from .parallel_recordings import ParallelRecordings, spread
 from .search_space import SearchSpace
-from .spread_recordings import SpreadRecordings, spread
 from .tally import Objective, Tally
 from .tuned_profile import TuneScores, score, tuned_profile
 from .tuner import LEAST_FOLDS, Candidate, Gain, Tuner, TuneResult, check_counts, check_material, check_storage
@@ -12,8 +12,8 @@ __all__ = [
     "Candidate",
     "Gain",
     "Objective",
+    "ParallelRecordings",
     "SearchSpace",
-    "SpreadRecordings",
     "Tally",
     "TuneResult",
     "TuneScores",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..bench import Heard
 from ..evidence import EvidenceWeights, GruNetwork, VoiceEvidence, VoiceFeatures
 from ..gate import Gate, GateEvent, GateOptions, Transcript
-from ..listener import HeardSteps, RememberedListener, frames_then_silence
+from ..listener import CachedListener, ListenerSteps, frames_then_silence
 from ..prosody import Pitch, PitchTracker, ProsodyAnalyzer, ProsodyFrame
 from ..replay import Span
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .front_end import FrontEnd
 
 
-class RememberedStream:
+class CachedStream:
     """A stream that gates with any options can be driven over, each with the events that it would give live.
 
     The gate itself runs anew for each set of options; speech probabilities, measured frames, the voice network's
@@ -51,7 +51,7 @@ class RememberedStream:
         self.heard = Heard(probabilities, agent, ordered, transcribed=transcripts is not None)
         self._analyzer = _analyzer_of(front_end)
         self._voice = VoiceRuns()
-        self._listened = HeardSteps()
+        self._listened = ListenerSteps()
         self._frame_at = frames_then_silence(frames)
 
     def play(self, options: GateOptions) -> list[GateEvent]:
@@ -67,7 +67,7 @@ class RememberedStream:
         gate = Gate(
             options,
             lexicon=front_end.settings.lexicon,
-            listener=None if decoder is None else RememberedListener(self._listened, decoder, self._frame_at),
+            listener=None if decoder is None else CachedListener(self._listened, decoder, self._frame_at),
             sources=front_end.sources,
             analyzer=self._analyzer,
             expects_transcripts=self.heard.transcribed,
@@ -81,7 +81,7 @@ class RememberedStream:
 
 def _analyzer_of(front_end: FrontEnd) -> ProsodyAnalyzer:
     profile = front_end.settings.profile
-    make = partial(RememberedAnalyzer, MeasuredFrames())
+    make = partial(CachedAnalyzer, MeasuredFrames())
     return make() if profile is None else profile.analyzer(make)
 
 
@@ -111,7 +111,7 @@ class VoiceRuns:
     by_start: dict[float, VoiceRun] = field(default_factory=dict)
 
 
-class RememberedVoice(VoiceEvidence):
+class CachedVoice(VoiceEvidence):
     """Gives what the voice evidence would give: no option changes how the network hears a stretch of sound.
 
     Set `runs` to those of the stream at hand before a replay.
@@ -175,7 +175,7 @@ class MeasuredFrames:
     pitches: dict[int, Pitch] = field(default_factory=dict)
 
 
-class RememberedAnalyzer(ProsodyAnalyzer):
+class CachedAnalyzer(ProsodyAnalyzer):
     """Gives what a fresh analyzer would give, from memory where it can.
 
     No option of the gate changes what a frame sounds like. It only decides which frames are the user's own turn, and
@@ -189,7 +189,7 @@ class RememberedAnalyzer(ProsodyAnalyzer):
     def __init__(self, known: MeasuredFrames, **start: Any) -> None:
         super().__init__(**start)
         self._known = known
-        self._pitch = self._tracker = _RememberedTracker(known.pitches)
+        self._pitch = self._tracker = _CachedTracker(known.pitches)
 
     def learn(self) -> None:
         """Take the newest frame into the user's norms."""
@@ -212,7 +212,7 @@ class RememberedAnalyzer(ProsodyAnalyzer):
         )
 
 
-class _RememberedTracker(PitchTracker):
+class _CachedTracker(PitchTracker):
     """Looks up the pitch of the frame it is set to."""
 
     def __init__(self, known: dict[int, Pitch]) -> None:

@@ -13,11 +13,11 @@ from ..errors import AudioError
 from ..evidence import EvidenceSource, EvidenceWeights, VoiceEvidence, default_sources
 from ..gate import GateOptions
 from ..lexicon import Lexicon
-from ..listener import SharedDecoder
+from ..listener import SharedListener
 from ..profile import Profile
 from ..replay import ALWAYS, Span, read_frames, spans_of_channel
 from ..vad import DetectorName, SpeechDetector, create_detector
-from .caches import RememberedStream, RememberedVoice
+from .caches import CachedStream, CachedVoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +51,21 @@ class FrontEnd:
     def __init__(self, settings: TuneSettings) -> None:
         self.settings = settings
         weights = EvidenceWeights.load()
-        self.voice = RememberedVoice(weights)
+        self.voice = CachedVoice(weights)
         self.sources: tuple[EvidenceSource, ...] = tuple(
             self.voice if isinstance(source, VoiceEvidence) else source
             for source in default_sources(settings.lexicon, weights)
         )
-        self.decoder: SharedDecoder | None = None
+        self.decoder: SharedListener | None = None
         if settings.listener:
             from ..listener import PocketSphinxListener
 
-            self.decoder = SharedDecoder(PocketSphinxListener)
+            self.decoder = SharedListener(PocketSphinxListener)
         self._gain_db = 0.0 if settings.profile is None else settings.profile.input_gain_db
         self._scenes = SceneMaker(settings.scene)
         self._detector: SpeechDetector = create_detector(settings.vad)
 
-    def stream(self, item: Clip | Call) -> RememberedStream:
+    def stream(self, item: Clip | Call) -> CachedStream:
         """The stream that a gate would get of one item.
 
         Raises:
@@ -73,13 +73,13 @@ class FrontEnd:
         """
         return self._clip(item) if isinstance(item, Clip) else self._call(item)
 
-    def _clip(self, clip: Clip) -> RememberedStream:
+    def _clip(self, clip: Clip) -> CachedStream:
         scene = amplified(self._scenes.make(clip), self._gain_db)
         count = len(scene) // FRAME_SAMPLES
         frames = scene[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
-        return RememberedStream(self, frames, self._probabilities(frames), (ALWAYS,), clip.transcripts_at(LEAD_IN))
+        return CachedStream(self, frames, self._probabilities(frames), (ALWAYS,), clip.transcripts_at(LEAD_IN))
 
-    def _call(self, call: Call) -> RememberedStream:
+    def _call(self, call: Call) -> CachedStream:
         with AudioFile(call.audio) as recording:
             for channel in (call.user_channel, call.agent_channel):
                 recording.blocks(channel)  # says at once that a channel is not there
@@ -90,7 +90,7 @@ class FrontEnd:
                 self._detector.reset()
                 agent = spans_of_channel(read_frames(recording, call.agent_channel), self._detector)
             frames = amplified(np.stack(list(read_frames(recording, call.user_channel))), self._gain_db)
-        return RememberedStream(self, frames, self._probabilities(frames), agent, call.transcripts)
+        return CachedStream(self, frames, self._probabilities(frames), agent, call.transcripts)
 
     def _probabilities(self, frames: npt.NDArray[np.float32]) -> list[float]:
         self._detector.reset()

@@ -10,7 +10,7 @@ from ..bench import AMBIGUOUS, Call, Clip, SkippedLine, best_label
 from ..errors import AudioError
 from ..gate import GateEvent, GateEventKind, GateOptions
 from ..replay import ALWAYS, Span
-from .caches import RememberedStream
+from .caches import CachedStream
 from .folds import TuningEvent
 from .front_end import FrontEnd, TuneSettings
 from .search_space import loosest
@@ -40,7 +40,7 @@ class _Recording:
     """A stream and what is in it."""
 
     group: str
-    stream: RememberedStream
+    stream: CachedStream
     labels: tuple[_Label, ...]
 
 
@@ -135,7 +135,7 @@ def _since_onset(event: TuningEvent, confirm: GateEvent | None) -> float | None:
     return max(confirm.time - onset, 0.0)
 
 
-def _labels_of(item: Clip | Call, stream: RememberedStream, start: GateOptions) -> tuple[_Label, ...]:
+def _labels_of(item: Clip | Call, stream: CachedStream, start: GateOptions) -> tuple[_Label, ...]:
     if isinstance(item, Clip):
         spans = [(WHOLE, item.label, item.set, item.name)]
     else:

@@ -20,9 +20,9 @@ from ..evidence import EvidenceWeights
 from ..gate import GateOptions
 from ..profile import installed_version
 from .folds import folds_of
+from .parallel_recordings import ParallelRecordings
 from .recordings import Judged
 from .search_space import SearchSpace, with_evidence
-from .spread_recordings import SpreadRecordings
 from .tally import Confirms, Objective, Tally, total
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Tuner:
 
     def __init__(
         self,
-        recordings: SpreadRecordings,
+        recordings: ParallelRecordings,
         space: SearchSpace,
         objective: Objective,
         *,
@@ -359,7 +359,7 @@ def _complete(study: Study) -> int:
     return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
-def _fingerprint(recordings: SpreadRecordings, space: SearchSpace, objective: Objective, seed: int) -> str:
+def _fingerprint(recordings: ParallelRecordings, space: SearchSpace, objective: Objective, seed: int) -> str:
     """A name for all that trials must have in common to be compared."""
     settings = recordings.settings
     lexicon = settings.lexicon

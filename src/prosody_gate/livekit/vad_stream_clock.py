@@ -59,7 +59,7 @@ class AudioHistory:
         return [rtc.AudioFrame(samples.tobytes(), rate, channels, len(samples) // channels)]
 
 
-class InferenceClock:
+class VadInferenceClock:
     """Turns the timestamps of a VAD's inference events into seconds from the start of its input.
 
     Silero's timestamps start from 0 again after each flush, which also drops the samples of an unfinished window.

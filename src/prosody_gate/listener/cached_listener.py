@@ -32,28 +32,28 @@ class Step(NamedTuple):
     """Frames heard before the first push, of a start."""
 
 
-class HeardSteps:
+class ListenerSteps:
     """What the listener has said after a row of steps: a node in the tree of all rows that were ever taken."""
 
     __slots__ = ("following", "parent", "said", "step")
 
-    def __init__(self, parent: HeardSteps | None = None, step: Step | None = None) -> None:
+    def __init__(self, parent: ListenerSteps | None = None, step: Step | None = None) -> None:
         self.parent = parent
         self.step = step
         self.said: Hypothesis | None = None
-        self.following: dict[Step, HeardSteps] = {}
+        self.following: dict[Step, ListenerSteps] = {}
 
     def steps(self) -> list[Step]:
         """All steps from a fresh listener to here."""
         steps: list[Step] = []
-        node: HeardSteps | None = self
+        node: ListenerSteps | None = self
         while node is not None and node.step is not None:
             steps.append(node.step)
             node = node.parent
         return steps[::-1]
 
 
-class SharedDecoder:
+class SharedListener:
     """The one true listener of a process; it knows after which steps of which stream it stands.
 
     Args:
@@ -62,12 +62,12 @@ class SharedDecoder:
 
     def __init__(self, make: Callable[[], Listener]) -> None:
         self._listener = make()
-        self._at: HeardSteps | None = None
+        self._at: ListenerSteps | None = None
         self._fresh = True
         self.decoded_frames = 0
         """Frames decoded so far, those decoded again included."""
 
-    def take(self, node: HeardSteps, step: Step, frame_at: FrameAt) -> Hypothesis | None:
+    def take(self, node: ListenerSteps, step: Step, frame_at: FrameAt) -> Hypothesis | None:
         """Take one more step after those of a node, on the stream that `frame_at` gives."""
         starts = node.step if node.step is not None and node.step.kind == "start" else None
         # A start waits for the next step: only that tells which frames lie before the first push.
@@ -79,7 +79,7 @@ class SharedDecoder:
             self._apply(starts, step, frame_at)
         return self._apply(step, None, frame_at)
 
-    def stands_at(self, node: HeardSteps) -> None:
+    def stands_at(self, node: ListenerSteps) -> None:
         """Note which node the last step led to."""
         self._at = node
 
@@ -87,7 +87,7 @@ class SharedDecoder:
         """Note that somebody else has used the listener since."""
         self._at, self._fresh = None, False
 
-    def _go_to(self, node: HeardSteps, frame_at: FrameAt) -> None:
+    def _go_to(self, node: ListenerSteps, frame_at: FrameAt) -> None:
         if not self._fresh:
             self._listener.reset()
         self._fresh = False
@@ -105,7 +105,7 @@ class SharedDecoder:
         return self._listener.push(frame_at(_number(step.time)), time=step.time)
 
 
-class RememberedListener:
+class CachedListener:
     """Gives what a fresh listener would give to the same steps, from memory where they were taken before.
 
     What a listener says depends on all that it heard in the call: on each overlap's onset, on the frame at which it
@@ -118,7 +118,7 @@ class RememberedListener:
         frame_at: Gives the frames of the stream.
     """
 
-    def __init__(self, root: HeardSteps, decoder: SharedDecoder, frame_at: FrameAt) -> None:
+    def __init__(self, root: ListenerSteps, decoder: SharedListener, frame_at: FrameAt) -> None:
         self._node = self._root = root
         self._decoder = decoder
         self._frame_at = frame_at
@@ -127,7 +127,7 @@ class RememberedListener:
         """Begin an overlap."""
         step = Step("start", onset, len(pre_roll) // FRAME_SAMPLES)
         # Nothing is decoded before the first push.
-        self._node = self._node.following.setdefault(step, HeardSteps(self._node, step))
+        self._node = self._node.following.setdefault(step, ListenerSteps(self._node, step))
 
     def push(self, frame: npt.NDArray[np.float32], *, time: float) -> Hypothesis | None:
         """Hear one frame."""
@@ -147,7 +147,7 @@ class RememberedListener:
         node = self._node.following.get(step)
         if node is None:
             said = self._decoder.take(self._node, step, self._frame_at)
-            node = self._node.following[step] = HeardSteps(self._node, step)
+            node = self._node.following[step] = ListenerSteps(self._node, step)
             node.said = said
             self._decoder.stands_at(node)
         self._node = node

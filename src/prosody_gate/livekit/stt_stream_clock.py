@@ -26,7 +26,7 @@ DRIFT: Final = 0.1
 """Seconds by which recogniser and gate may have got different amounts of audio before they are aligned anew."""
 
 
-class StreamTimes:
+class SttStreamClock:
     """One recogniser stream's clock against the gate's.
 
     A recogniser counts from the first audio it got on its connection, plus the stream's `start_time_offset`, which

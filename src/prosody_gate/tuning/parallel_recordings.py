@@ -25,7 +25,7 @@ LEAST_SHARE: Final = 8
 """Clips for which another process is worth starting."""
 
 
-class SpreadRecordings:
+class ParallelRecordings:
     """Judges all recordings at once; the result does not depend on the number of processes.
 
     Made by `spread`.
@@ -74,7 +74,7 @@ def spread(
     source: str,
     jobs: int,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[SpreadRecordings]:
+) -> Iterator[ParallelRecordings]:
     """Prepare the recordings, in this process or in several that end with the block.
 
     Args:
@@ -90,7 +90,7 @@ def spread(
     jobs = max(1, min(jobs, len(items) // LEAST_SHARE if isinstance(items[0], Clip) else len(items)))
     if jobs == 1:
         recordings = Recordings(items, settings, source, progress=progress)
-        yield SpreadRecordings([recordings], [(recordings.events, tuple(recordings.skipped))], settings, items)
+        yield ParallelRecordings([recordings], [(recordings.events, tuple(recordings.skipped))], settings, items)
         return
     # Dealt out in turns: a manifest is often sorted by length or by label.
     shares = [items[part::jobs] for part in range(jobs)]
@@ -114,7 +114,7 @@ def spread(
             if progress is not None:
                 progress(done)
         prepared = [pool.submit(_prepared).result() for pool in pools]
-        yield SpreadRecordings(pools, prepared, settings, items)
+        yield ParallelRecordings(pools, prepared, settings, items)
     finally:
         # Ends the processes at once, in the middle of what they do: after Ctrl-C nobody waits for that.
         for _, writer in pipes:
