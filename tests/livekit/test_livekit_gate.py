@@ -430,7 +430,7 @@ def test_prewarm_gives_a_loaded_vad_and_a_listener_for_the_next_gate():
     finally:
         gc.unfreeze()
     assert vad.model == "silero"
-    from prosody_gate.livekit.prosody_gate import _spare_listeners
+    from prosody_gate.livekit.session_gate import _spare_listeners
 
     (spare,) = _spare_listeners
     gate = ProsodyGate()
@@ -458,7 +458,7 @@ def test_a_thousand_overlaps_leave_nothing_behind():
             assert sizes[0] == sizes[1]
             # The measured frames of one overlap alone are some 20 kB.
             assert memory[1] - memory[0] < 700 * 10_000
-            assert call.heard == []
+            assert call.received == []
             assert call.gate.metrics.held == 1_000
             # And the agent can still be interrupted.
             call.decisions.clear()
@@ -487,7 +487,7 @@ def _objects_of(call: Call) -> tuple[int, ...]:
     stream = call.stream
     return (
         len(call.gate._driver._followers),
-        len(call.gate._metrics._held_since),
+        len(call.gate._telemetry._recorder._held_since),
         len(stream._translator._kept),
         len(stream._frames),
         len(stream._history._frames),

@@ -494,7 +494,7 @@ def test_what_was_held_when_the_users_turn_is_cleared_never_comes_out(clips):
     async def clear(session, microphone):
         await asyncio.sleep(2.5)
         assert gate.gate.held_overlap is not None
-        assert gate.gate.held_overlap.transcript_text == "I would like"
+        assert gate.gate.held_overlap.transcript == "I would like"
         recogniser.script = []  # the session opens another stream, which would begin the script again
         session.clear_user_turn()
 

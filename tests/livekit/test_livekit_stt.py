@@ -11,9 +11,10 @@ from livekit.agents import APIConnectionError, APIConnectOptions, stt
 from livekit.agents.types import TimedString
 
 from livekit_call import STEP, Call, HandSTT, ScriptedVAD, settle
+from prosody_gate import Transcript
 from prosody_gate.errors import OptionError
 from prosody_gate.livekit import ProsodyGate
-from prosody_gate.livekit.transcript_hold import MAX_HELD
+from prosody_gate.session.transcript_hold import MAX_HELD
 from prosody_gate.profile import Microphone, Profile
 
 PATIENT = {"tail_boundary": 1.0, "transcript_timeout": 1.0}
@@ -58,7 +59,7 @@ def test_the_words_of_a_cancelled_overlap_never_arrive():
             await call.audio("-" * 40)
             assert call.kinds() == ["hold", "cancel"]
             assert call.decisions[-1].reason == "ignore_phrase"
-            assert call.heard == []
+            assert call.received == []
             assert call.gate.metrics.transcripts_dropped == 3
 
     run(go())
@@ -71,11 +72,11 @@ def test_a_transcript_that_comes_after_the_cancel_is_dropped_too():
             await call.audio("-" * 5 + "s" * 10 + "-" * 60)
             assert call.kinds() == ["hold", "cancel"]
             await call.say("final_transcript", "Okay.")
-            assert call.heard == []
+            assert call.received == []
             # And also when the agent has ended by then.
             call.agent(False)
             await call.say("final_transcript", "Right.")
-            assert call.heard == []
+            assert call.received == []
 
     run(go())
 
@@ -88,7 +89,7 @@ def test_held_events_come_in_order_after_the_confirm():
             await call.say("start_of_speech")
             await call.say("interim_transcript", "I")
             await call.say("interim_transcript", "I meant")
-            assert call.heard == []
+            assert call.received == []
             await call.audio("s" * 10)
             assert call.kinds() == ["hold", "confirm"]
             assert call.texts() == ["start_of_speech", "I", "I meant"]
@@ -120,7 +121,7 @@ def test_the_answer_to_the_agents_last_words_is_handed_on_once_it_has_ended():
             await call.say("start_of_speech")
             await call.say("final_transcript", "Yes.")
             await call.say("end_of_speech")
-            assert call.heard == []
+            assert call.received == []
             call.agent(False)
             await settle()
             assert call.texts() == ["start_of_speech", "Yes.", "end_of_speech"]
@@ -182,8 +183,8 @@ def test_times_that_lie_ahead_of_the_audio_are_not_believed():
             call.agent(True)
             await call.audio("-" * 5 + "s" * 10)
             await call.say("interim_transcript", "okay", start=30.0, end=31.0)
-            assert call.heard == []
-            assert call.gate.gate.held_overlap.transcript_text == "okay"
+            assert call.received == []
+            assert call.gate.gate.held_overlap.transcript == "okay"
 
     run(go())
 
@@ -216,12 +217,13 @@ def test_times_that_run_backwards_are_not_believed():
             await call.audio("-" * 10 + "s" * 12)
             # The plugin connected again 0.4 s ago.
             await call.say("interim_transcript", "okay", start=0.05, end=0.35)
-            assert call.gate.gate.held_overlap.transcript_text == "okay"
+            assert call.gate.gate.held_overlap.transcript == "okay"
             assert call.texts() == ["tell me about it"]
             # And from then on its times count again: they lie as far behind the audio as those before.
             await call.audio("s" * 6)
             await call.say("interim_transcript", "okay so", start=0.05, end=0.55)
-            held = call.gate.gate.held_overlap.interim
+            held = call.transcripts[-1]
+            assert call.gate.gate.held_overlap.transcript == held.text
             assert held.end == pytest.approx(call.gate.gate.time - 0.52, abs=0.01)
             assert held.start == pytest.approx(held.end - 0.5)
 
@@ -237,15 +239,22 @@ def test_after_a_retry_the_audio_that_waited_is_not_late_by_the_time_that_the_re
             call.recogniser.streams[-1]._start_time_offset += 100 * STEP + 0.5
             offset = 100 * STEP + 0.5
             await call.audio("s" * 10 + "-" * 11 + "s" * 7)
-            okay, wait = [*call.gate.gate._pending, call.gate.gate._held]
             await call.say("final_transcript", "Okay.", start=offset + 0.01, end=offset + 10 * STEP)
-            assert (okay.transcript_text, wait.transcript_text) == ("Okay.", "")
+            okay, wait = overlap_at(call, 102 * STEP), overlap_at(call, 123 * STEP)
+            assert (okay.number, wait.number) == (1, 2)
+            assert (okay.transcript, wait.transcript) == ("Okay.", "")
             await call.audio("s" * 3)
             await call.say("interim_transcript", "wait", start=offset + 21 * STEP, end=offset + 29 * STEP)
-            assert wait.transcript_text == "wait"
+            assert overlap_at(call, 123 * STEP).transcript == "wait"
             assert call.texts() == ["wait"]
 
     run(go())
+
+
+def overlap_at(call: Call, time: float):
+    """The overlap in which a stream time (s) lies."""
+    gate = call.gate.gate
+    return gate.overlap_of(Transcript(at=gate.time, text="", start=time, end=time + STEP))
 
 
 def test_a_stream_opened_in_mid_call_is_aligned_with_the_gate():
@@ -257,8 +266,8 @@ def test_a_stream_opened_in_mid_call_is_aligned_with_the_gate():
             call.agent(True)
             await call.audio("-" * 10 + "s" * 10)
             await call.say("final_transcript", "okay", start=11 * STEP, end=18 * STEP)
-            assert call.gate.gate.held_overlap.transcript_text == "okay"
-            assert call.gate.gate.held_overlap.final_texts[0].start == pytest.approx(61 * STEP, abs=0.05)
+            assert call.gate.gate.held_overlap.transcript == "okay"
+            assert call.transcripts[-1].start == pytest.approx(61 * STEP, abs=0.05)
 
     run(go())
 
@@ -361,7 +370,7 @@ def test_what_is_held_when_the_stream_breaks_comes_through_the_next_one():
             await call.say("interim_transcript", "I think")
             call.recogniser.streams[-1].error.set_exception(APIConnectionError("gone", retryable=False))
             await settle()
-            assert call.heard == []
+            assert call.received == []
             call.open_stt()
             await settle()
             await call.audio("s" * 30)
@@ -383,7 +392,7 @@ def test_repeated_and_reordered_transcripts_are_harmless():
             await call.say("final_transcript", "Yeah.")
             await call.audio("-" * 60)
             assert call.kinds() == ["hold", "cancel"]
-            assert call.heard == []
+            assert call.received == []
 
     run(go())
 
@@ -394,7 +403,7 @@ def test_a_transcript_long_after_all_speech_is_handed_on_unless_it_is_a_backchan
             call.agent(True)
             await call.audio("-" * 5 + "s" * 10 + "-" * 300)
             await call.say("final_transcript", "okay")
-            assert call.heard == []
+            assert call.received == []
             await call.say("final_transcript", "what is the price")
             assert call.texts() == ["what is the price"]
 
@@ -408,7 +417,7 @@ def test_too_much_to_hold_goes_on():
             await call.audio("-" * 5 + "s" * 10)
             for index in range(MAX_HELD + 3):
                 await call.say("interim_transcript", "okay " * (index % 7 + 1))
-            assert len(call.heard) == 3
+            assert len(call.received) == 3
 
     run(go())
 
@@ -421,7 +430,7 @@ def test_when_no_audio_comes_any_more_words_go_on_after_a_while_and_backchannels
             await call.audio("-" * 5 + "s" * 3)
             await call.say("interim_transcript", text)
             await asyncio.sleep(1.9)
-            assert call.heard == []
+            assert call.received == []
             await asyncio.sleep(0.5)
             assert call.texts() == heard
 
@@ -456,7 +465,7 @@ def test_backchannels_that_go_on_and_on_never_come_through():
                 await call.audio("s" * 3)
                 await asyncio.sleep(0.06)
             assert call.kinds() == ["hold"]
-            assert call.heard == []
+            assert call.received == []
             assert call.gate.metrics.transcripts_dropped > 0
 
     run(go())
@@ -476,7 +485,7 @@ def test_words_cancelled_while_no_stream_was_there_never_arrive():
             call.open_stt()
             await settle()
             assert call.stt_stream._hold.held == 0
-            assert call.heard == []
+            assert call.received == []
 
     run(go())
 
@@ -513,7 +522,7 @@ def test_what_is_held_when_the_session_closes_the_stream_is_forgotten():
             await settle()
             await call.audio("s" * 30)
             assert call.kinds() == ["hold", "confirm"]
-            assert call.heard == []
+            assert call.received == []
             await call.say("interim_transcript", "that is all")
             assert call.texts() == ["that is all"]
 
@@ -559,7 +568,7 @@ def test_a_transcript_over_two_overlaps_loses_the_words_of_the_cancelled_one():
             await call.say("final_transcript", **timed("Okay. Wait, a second.", *words))
             assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
             assert call.texts() == ["Wait, a second."]
-            (best,) = call.heard[0].alternatives
+            (best,) = call.received[0].alternatives
             assert [str(word) for word in best.words] == ["Wait,", "a", "second"]
             assert (best.start_time, best.end_time) == (1.9, 2.15)
 
@@ -602,7 +611,8 @@ def test_one_late_transcript_does_not_change_the_recognisers_clock():
             call.agent(True)
             await call.audio("s" * 10 + "-" * 8)
             await call.say("interim_transcript", "okay", start=210 * STEP, end=220 * STEP)
-            held = call.gate.gate.held_overlap.interim
+            held = call.transcripts[-1]
+            assert call.gate.gate.held_overlap.transcript == held.text
             assert (held.start, held.end) == (pytest.approx(210 * STEP, abs=0.01), pytest.approx(220 * STEP, abs=0.01))
 
     run(go())
@@ -702,7 +712,7 @@ def test_a_recogniser_that_does_not_stream_is_put_into_an_adapter_with_the_vad_i
 
 def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_is_heard():
     async def go():
-        call = Call(**PATIENT)
+        call = Call(lexicon=_EverythingIsIgnored(), **PATIENT)
         call.stt = call.gate.stt(HandSTT(streaming=False))
         call.session.stt = call.stt
         async with call:
@@ -726,7 +736,6 @@ def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_
             await audio("-" * 5 + "s" * 10 + "-" * 30)
             kinds = [event.type.value for event in heard]
             assert kinds == ["start_of_speech", "end_of_speech", "final_transcript"]
-            call.gate.gate.lexicon = _EverythingIsIgnored()
             call.agent(True)
             await audio("-" * 5 + "s" * 10 + "-" * 60)
             assert call.kinds() == ["hold", "cancel"]
@@ -835,7 +844,7 @@ def test_through_a_fallback_adapter_the_second_recognisers_words_are_held_alike(
         await call.audio("-" * 5 + "s" * 10)
         second.streams[-1].say("interim_transcript", "okay")
         await settle()
-        assert call.heard == []
+        assert call.received == []
         second.streams[-1].say("interim_transcript", "okay stop")
         await settle()
         assert call.kinds() == ["hold", "confirm"]

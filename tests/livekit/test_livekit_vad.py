@@ -70,8 +70,8 @@ def test_while_the_agent_is_silent_the_very_same_objects_pass():
     async def go():
         async with Call() as call:
             inner: list = []
-            take = call.stream._take
-            call.stream._take = lambda event: (inner.append(event), take(event))[1]
+            translate = call.stream._translate
+            call.stream._translate = lambda event: (inner.append(event), translate(event))[1]
             await call.audio("-----" + "s" * 20 + "-" * 20)
             assert len(call.got) == len(inner)
             assert all(ours is theirs for ours, theirs in zip(call.got, inner, strict=True))
@@ -86,7 +86,7 @@ def test_a_cancelled_backchannel_never_reaches_the_session():
             await call.audio("-" * 5 + "s" * 12 + "-" * 60)
             assert call.kinds() == ["hold", "cancel"]
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             # The VAD goes on telling that it works, window by window.
             assert len(call.got) == 77
 
@@ -186,9 +186,9 @@ def test_the_silence_after_the_users_turn_does_not_interrupt_an_agent_that_answe
         async with Call() as call:
             await call.audio("-" * 5 + "s" * 30 + "-" * 11)  # the gate's turn has ended, the VAD's not yet
             call.agent(True)
-            shown = len(call.speech_told())
+            shown = len(call.speech_shown())
             await call.audio("-" * 20)
-            assert len(call.speech_told()) == shown
+            assert len(call.speech_shown()) == shown
             assert call.marks() == ["start", "end"]
 
     run(go())
@@ -207,7 +207,7 @@ def test_a_release_in_mid_speech_gives_a_late_start_and_what_follows():
             await call.audio("s" * 5 + "-" * 30)
             assert call.marks() == ["start", "end"]
             assert call.ends()[0].speech_duration == pytest.approx(13 * STEP, abs=0.01)
-            assert max(event.speech_duration for event in call.speech_told()) > 13 * STEP
+            assert max(event.speech_duration for event in call.speech_shown()) > 13 * STEP
 
     run(go())
 
@@ -221,7 +221,7 @@ def test_a_release_after_the_speech_gives_start_and_end_without_an_interruption(
             await settle()
             assert call.kinds() == ["hold", "release"]
             assert call.marks() == ["start", "end"]
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             assert call.ends()[0].silence_duration == pytest.approx(25 * STEP)
 
     run(go())
@@ -250,7 +250,7 @@ def test_two_overlaps_in_one_segment_the_second_confirmed_counts_from_its_own_on
             assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
             (start,) = call.starts()
             assert start.speech_duration == pytest.approx((70 - 41) * STEP)
-            following = call.speech_told()[0]
+            following = call.speech_shown()[0]
             assert following.speech_duration == pytest.approx((70 - 41) * STEP)
             call.agent(False)
             await call.audio("-" * 20)
@@ -286,7 +286,7 @@ def test_speech_from_before_the_agent_began_is_never_held():
             await call.audio("s" * 20 + "-" * 25)
             assert call.kinds() == []
             assert call.marks() == ["start", "end"]
-            assert max(event.speech_duration for event in call.speech_told()) > 30 * STEP
+            assert max(event.speech_duration for event in call.speech_shown()) > 30 * STEP
 
     run(go())
 
@@ -296,10 +296,10 @@ def test_a_backchannel_within_the_segment_of_the_users_own_turn_does_not_interru
         async with Call(tail_boundary=0.0) as call:
             await call.audio("-" * 5 + "s" * 10 + "-" * 10)  # the gate's turn has ended, the VAD's segment has not
             call.agent(True)
-            told = len(call.speech_told())
+            told = len(call.speech_shown())
             await call.audio("s" * 8)
             assert call.kinds() == ["hold"]
-            shown = [event for event in call.speech_told()[told:] if event.speech_duration > 0]
+            shown = [event for event in call.speech_shown()[told:] if event.speech_duration > 0]
             assert shown[1:] == []  # the first window came before the hold
             await call.audio("-" * 30)
             assert call.kinds() == ["hold", "cancel"]
@@ -315,7 +315,7 @@ def test_a_click_too_short_to_be_held_is_swallowed_while_the_agent_speaks():
             await call.audio("-" * 5 + "sss" + "-" * 30)
             assert call.kinds() == []
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
 
     run(go())
 
@@ -342,7 +342,7 @@ def test_the_rest_of_a_cancelled_segment_is_not_told_when_the_agent_stops_until_
             call.agent(False)
             await call.audio("-" * 3)
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             await call.audio("s" * 5)
             assert call.marks() == ["start"]
             assert call.starts()[0].speech_duration < 8 * STEP
@@ -362,7 +362,7 @@ def test_a_gate_that_hears_more_than_the_vad_tells_start_and_end_by_itself():
                 await call.window(0.4)
             assert call.kinds() == ["hold", "confirm"]
             assert call.marks() == ["start"]
-            assert call.speech_told()[0].speech_duration == pytest.approx(10 * STEP)
+            assert call.speech_shown()[0].speech_duration == pytest.approx(10 * STEP)
             await call.audio("-" * 10)
             assert call.marks() == ["start", "end"]
 
@@ -636,7 +636,7 @@ def test_an_error_in_the_gate_lets_the_speech_through_and_everything_after():
             assert call.marks() == ["start"]
             await call.audio("-" * 30 + "s" * 5 + "-" * 30)
             assert call.marks() == ["start", "end", "start", "end"]
-            assert call.speech_told()
+            assert call.speech_shown()
             assert len(errors) == 1
             assert call.gate.metrics.errors == 1
 
@@ -648,7 +648,7 @@ def test_an_error_in_the_wrapper_itself_makes_it_transparent():
         async with Call() as call:
             call.agent(True)
             await call.audio("-" * 10 + "s" * 5)
-            call.stream._translator.take = None  # type: ignore[assignment]
+            call.stream._translator.translate = None  # type: ignore[assignment]
             await call.audio("s" * 5 + "-" * 25)
             assert call.gate.metrics.errors == 1
             assert call.kinds() == ["hold", "release"]
@@ -710,11 +710,11 @@ def test_closing_the_gate_in_mid_hold_tells_nothing_of_the_speech_that_this_canc
             await call.audio("s" * 20 + "-" * 25)
             assert call.kinds() == ["hold", "cancel"]
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             # What comes after it passes.
             await call.audio("s" * 10 + "-" * 25)
             assert call.marks() == ["start", "end"]
-            assert call.speech_told()
+            assert call.speech_shown()
 
     run(go())
 

@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, llm, stt, tts, vad
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 
-from prosody_gate.livekit import RecordedInput, SilentOutput
+from prosody_gate.livekit.testing import RecordedInput, SilentOutput
 
 RATE = 16_000
 

@@ -1,15 +1,23 @@
-"""Plugs the gate into LiveKit Agents: a VAD wrapper, its STT companion, and what a session needs around them."""
+"""Plugs the gate into LiveKit Agents: a VAD wrapper, its STT companion, and what a session needs around them.
+
+`prosody_gate.livekit.testing` has what stands in for microphone, loudspeaker and speech-to-text in an agent's tests.
+"""
+
+try:
+    from livekit import agents as _agents
+    from livekit.plugins import silero as _silero
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"prosody_gate.livekit needs LiveKit Agents and its Silero plugin ({error}): "
+        'pip install "livekit-agents>=1.8,<2" "livekit-plugins-silero>=1.8,<2"'
+    ) from error
 
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
-from .prosody_gate import ProsodyGate
-from .testing import RecordedInput, SilentOutput, SilentSTT
+from .session_gate import ProsodyGate
 
 __all__ = [
     "GatedSTT",
     "GatedVAD",
     "ProsodyGate",
-    "RecordedInput",
-    "SilentOutput",
-    "SilentSTT",
 ]
