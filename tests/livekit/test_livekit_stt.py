@@ -14,8 +14,8 @@ from livekit_call import STEP, Call, HandSTT, ScriptedVAD, settle
 from prosody_gate import Transcript
 from prosody_gate.errors import OptionError
 from prosody_gate.livekit import ProsodyGate
-from prosody_gate.session.transcript_hold import MAX_HELD
 from prosody_gate.profile import Microphone, Profile
+from prosody_gate.session.transcript_hold import MAX_HELD
 
 PATIENT = {"tail_boundary": 1.0, "transcript_timeout": 1.0}
 

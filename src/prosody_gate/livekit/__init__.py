@@ -3,9 +3,11 @@
 `prosody_gate.livekit.testing` has what stands in for microphone, loudspeaker and speech-to-text in an agent's tests.
 """
 
+from importlib import import_module
+
 try:
-    from livekit import agents as _agents
-    from livekit.plugins import silero as _silero
+    for _needed in ("livekit.agents", "livekit.plugins.silero"):
+        import_module(_needed)
 except ModuleNotFoundError as error:
     raise ImportError(
         f"prosody_gate.livekit needs LiveKit Agents and its Silero plugin ({error}): "

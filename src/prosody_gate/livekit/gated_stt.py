@@ -123,7 +123,6 @@ class GatedSTT(Wrapped, STT[Any]):
             stream.options_changed()
 
 
-
 class GatedSTTStream(WrappedStream, RecognizeStream):
     """Hands audio straight to the recogniser's stream, and sends its events on as the gate decides."""
 

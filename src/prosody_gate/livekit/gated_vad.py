@@ -59,7 +59,6 @@ class GatedVAD(Wrapped, VAD):
         return GatedVADStream(self, self._amplifying.stream(), self._driver, gain_db=self._gain_db)
 
 
-
 class GatedVADStream(WrappedStream, VADStream):
     """Feeds the VAD and the gate the same audio, and pairs each analysis frame with the VAD's probability for it."""
 
@@ -182,7 +181,7 @@ class GatedVADStream(WrappedStream, VADStream):
         self._held_probability = 1.0 if event.type is VADEventType.START_OF_SPEECH else 0.0
 
     def _feed_until(self, time: float) -> None:
-        """Push to the gate the frames that the VAD has worked on: those that end by `time`, half a frame more or less."""
+        """Push the frames that the VAD has done by `time` to the gate, half a frame more or less."""
         done = time - self._skipped + FRAME_DURATION / 2
         while self._frames and (self._fed + 1) * FRAME_DURATION <= done:
             self._feed(self._held_probability)

@@ -45,7 +45,6 @@ class LouderVAD(Wrapped, VAD):
         return LouderVADStream(self, self._inner.stream(), gain_db=self._gain_db)
 
 
-
 class LouderVADStream(WrappedStream, VADStream):
     """Hands amplified audio straight to the VAD's stream, and its events on with the audio as it was recorded."""
 

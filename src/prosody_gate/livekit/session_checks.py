@@ -1,4 +1,4 @@
-"""What a session must be set up with for the gate to have its say: merges it in, and warns where something defeats it."""
+"""Sets up a session so that the gate has its say, and warns where something defeats it."""
 
 from __future__ import annotations
 

@@ -299,4 +299,6 @@ def _thread_of(factory: GateFactory) -> ThreadedListener | None:
         return ThreadedListener(factory.listener())
     if not factory.listener:
         return None
-    return ThreadedListener(_spare_listeners.pop() if _spare_listeners else PocketSphinxListener(between_blocks=breathe))
+    return ThreadedListener(
+        _spare_listeners.pop() if _spare_listeners else PocketSphinxListener(between_blocks=breathe)
+    )

@@ -1,8 +1,9 @@
 """Turns a VAD's events and the gate's decisions into the events that the session gets.
 
-A *VAD segment* is what the VAD found, from its START_OF_SPEECH to its END_OF_SPEECH; an *overlap* is what the gate holds.
-One segment may have several overlaps in it (the gate ends one after 0.3 s of silence, Silero a segment after 0.55 s), and
-one overlap may lie in two segments. A segment is *sent* once the session has got its START; only then does it get its END.
+A *VAD segment* is what the VAD found, from its START_OF_SPEECH to its END_OF_SPEECH; an *overlap* is what the gate
+holds. One segment may have several overlaps in it (the gate ends one after 0.3 s of silence, Silero a segment after
+0.55 s), and one overlap may lie in two segments. A segment is *sent* once the session has got its START; only then does
+the session get its END.
 
 | what comes | agent silent, or gate passing | agent speaking, gate idle, holding or pending |
 |---|---|---|

@@ -32,8 +32,8 @@ class SttStreamClock:
     A recogniser counts from the first audio it got on its connection, plus the stream's `start_time_offset`, which
     LiveKit sets. Where a connection's first audio lies is known for the first one alone: LiveKit's own retry adds the
     wall time that went by to the offset, although the audio that waited is sent in a burst, and a plugin that connects
-    again by itself (for new options or keyterms, say) leaves it as it is. Then the transcripts' arrival says where it lies: the one
-    that came soonest after its end lies as far behind the audio as the soonest one did before.
+    again by itself (for new options or keyterms, say) leaves it as it is. Then the transcripts' arrival says where it
+    lies: the one that came soonest after its end lies as far behind the audio as the soonest one did before.
 
     Args:
         driver: Knows the stream time of the gate.

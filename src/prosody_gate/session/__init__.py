@@ -1,4 +1,4 @@
-"""What any live integration of the gate stands on: driver, transcript hold, listener thread, metrics. Knows no framework."""
+"""What any live integration stands on: driver, transcript hold, listener thread, metrics. Knows no framework."""
 
 from .audio_feed import AudioFeed
 from .cancelled_words import RemainingWords, TimedWord, remaining_words

@@ -55,9 +55,7 @@ def _is_cancelled(word: TimedWord, transcript: Transcript, gate: Gate) -> bool:
         return False
     # The first half of a sentence may have been cancelled while its second half was still held: they are one turn.
     about = gate.overlap_of(transcript)
-    is_continued = (
-        about is not None and about.decision is GateEventKind.CONFIRM and about.previous == overlap.number
-    )
+    is_continued = about is not None and about.decision is GateEventKind.CONFIRM and about.previous == overlap.number
     return not is_continued or gate.lexicon.match(overlap.text or word.text).ignore_only
 
 

@@ -1,7 +1,7 @@
 """Holds the items of a recogniser's stream back while the gate has not decided about the speech they describe.
 
-An *item* is whatever the recogniser sends: a transcript, the start or the end of speech, or something else (usage, say).
-The hold knows of it only its kind, its transcript and the times of its words; the rest is the integration's own payload,
+An *item* is whatever the recogniser sends: a transcript, the start or the end of speech, or something else (usage,
+say). The hold knows its kind, its transcript and the times of its words; the rest is the integration's own payload,
 which comes out as it went in.
 
 | what comes | gate idle or passing, agent silent | agent speaking |
@@ -36,8 +36,8 @@ FORGOTTEN: Final = 5.0
 """Seconds after a cancelled overlap in which a transcript without times of its own is still taken to be its."""
 
 PATIENCE: Final = 2.0
-"""Seconds beyond the longest time the gate may take, after which a held item is given up: sent, or dropped where it is a
-backchannel."""
+"""Seconds beyond the longest time the gate may take, after which a held item is given up: sent, or dropped where it is
+a backchannel."""
 
 Payload = TypeVar("Payload")
 
