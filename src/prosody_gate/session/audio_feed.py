@@ -56,7 +56,7 @@ class AudioFeed:
         if channels < 1:
             raise OptionError(f"channels: expected 1 or more, got {channels}")
         if gate.time > 0.0:
-            raise OptionError(f"gate: has had {gate.time:.1f} s of another stream; make one gate a stream")
+            raise OptionError("gate: has had audio of another stream; make one gate a stream")
         self._gate = gate
         self._rate = sample_rate
         self._channels = channels
