@@ -285,7 +285,7 @@ def test_false_interruption_resume_works_as_ever(clips):
         def update(self, observation):
             return 20.0
 
-    gate = ProsodyGate(sources=[Eager()], listener=None)
+    gate = ProsodyGate(sources=[Eager()], listener=False)
     run = go(
         channel(6.0, (1.5, clips.of("read_affirmative", "yes", 2))),
         gate=gate,
@@ -499,7 +499,7 @@ def test_what_was_held_when_the_users_turn_is_cleared_never_comes_out(clips):
         session.clear_user_turn()
 
     recogniser = ScriptedSTT([Said("I would like", 1.3, 1.9, delay=0.2)])
-    gate = ProsodyGate(sources=[Undecided()], listener=None, max_hold=2.0)
+    gate = ProsodyGate(sources=[Undecided()], listener=False, max_hold=2.0)
     run = go(
         channel(4.2, (1.0, clips.of("spoken_order", index=1))),
         stt=recogniser,

@@ -689,7 +689,7 @@ def test_the_contract_of_the_recogniser_passes_through():
 def test_other_events_of_an_adapter_reach_those_who_listen_to_the_companion():
     async def go():
         adapter = stt.FallbackAdapter([HandSTT(), HandSTT()])
-        outer = ProsodyGate(listener=None).stt(adapter)
+        outer = ProsodyGate(listener=False).stt(adapter)
         got = []
         outer.on("stt_availability_changed", got.append)
         adapter.emit("stt_availability_changed", "gone")
@@ -700,7 +700,7 @@ def test_other_events_of_an_adapter_reach_those_who_listen_to_the_companion():
 
 
 def test_a_recogniser_that_does_not_stream_is_put_into_an_adapter_with_the_vad_itself():
-    gate = ProsodyGate(listener=None)
+    gate = ProsodyGate(listener=False)
     with pytest.raises(OptionError, match=r"call vad\(\) before stt\(\)"):
         gate.stt(HandSTT(streaming=False))
     vad = ScriptedVAD()

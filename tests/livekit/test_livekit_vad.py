@@ -458,7 +458,7 @@ def test_the_silero_plugin_says_the_same_with_the_gate_as_without_on_a_real_conv
 
     async def go():
         vad = silero.VAD.load()
-        gate = ProsodyGate(listener=None)
+        gate = ProsodyGate(listener=False)
         wrapped = gate.vad(vad)
         gate.attach(StubSession(vad=wrapped))
         alone, gated = await events_of(vad), await events_of(wrapped)
@@ -546,7 +546,7 @@ def test_a_second_stream_open_beside_the_first_is_the_vad_alone():
 def test_the_contract_of_the_vad_passes_through():
     async def go():
         inner = ScriptedVAD()
-        vad = ProsodyGate(listener=None).vad(inner)
+        vad = ProsodyGate(listener=False).vad(inner)
         assert (vad.model, vad.provider, vad._label) == ("scripted", "tests", inner._label)
         assert vad.capabilities is inner.capabilities
         assert vad.min_silence_duration == 0.55

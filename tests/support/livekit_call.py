@@ -265,7 +265,7 @@ class Call:
         **options: Any,
     ) -> None:
         options.setdefault("sources", [ConfirmAt(*confirm_at)])
-        options.setdefault("listener", None)
+        options.setdefault("listener", False)
         self.gate = ProsodyGate(**options)
         self.inner = vad or ScriptedVAD()
         self.vad = self.gate.vad(self.inner)

@@ -19,9 +19,10 @@ from livekit.plugins import silero
 from ..audio import FRAME_SAMPLES
 from ..errors import OptionError, ProsodyGateError
 from ..evidence import EvidenceSource
-from ..gate import Gate, GateEvent, GateEventKind, GateFactory, GateOptions
+from ..gate import Gate, GateEvent, GateEventKind, GateOptions
+from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
-from ..listener import Listener, PocketSphinxListener
+from ..listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
 from ..profile import Profile
 from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
 from .gated_stt import GatedSTT
@@ -63,14 +64,14 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         languages: Codes of packaged languages, the main one first.
         lexicon: Phrases to use instead of those of `languages` and `lexicon_files`.
         lexicon_files: Paths of phrase files of the user's own.
-        listener: True for the on-device listener where it knows one of the languages, None or False for none, or what
-            makes a listener.
+        listener: None for the on-device listener where it knows one of the languages, True to insist on it, False for
+            none, or what makes another one.
         sources: Evidence sources instead of the built-in ones.
         options: Options of the gate; they win over the profile.
         **overrides: Fields of `GateOptions`; they win over `options`.
 
     Raises:
-        OptionError: The profile or an option cannot be used.
+        OptionError: The profile, an option or the sources cannot be used, or the listener knows none of the languages.
         LexiconError: A language or a phrase file cannot be used.
         ModelError: A model is missing or damaged.
     """
@@ -80,10 +81,10 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         profile: Profile | str | os.PathLike[str] | None = None,
         *,
         sensitivity: float | None = None,
-        languages: Sequence[str] = ("en",),
+        languages: Sequence[str] = (LISTENER_LANGUAGE,),
         lexicon: Lexicon | None = None,
         lexicon_files: Sequence[str | os.PathLike[str]] = (),
-        listener: bool | Callable[[], Listener] | None = True,
+        listener: bool | Callable[[], Listener] | None = None,
         sources: Sequence[EvidenceSource] | None = None,
         options: GateOptions | None = None,
         **overrides: float,
@@ -98,9 +99,12 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             listener=listener,
             sources=sources,
             options=options,
+            given_by="options",
             **overrides,
         )
-        self._listener = _thread_of(self._factory)
+        if sources is not None:
+            self._factory.gate(listener=None)  # for its errors now; the session's own gate is made later
+        self._listener = _listener_thread(self._factory)
         self._expects_transcripts = False
         self._driver = GateDriver(self._make_gate, on_event=self._on_event, on_error=self._on_error)
         self._checks = SessionChecks()
@@ -293,12 +297,9 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._emit("metrics_collected", self.metrics)
 
 
-def _thread_of(factory: GateFactory) -> ThreadedListener | None:
+def _listener_thread(factory: GateFactory) -> ThreadedListener | None:
     """The session's listener on a thread of its own; None for none."""
-    if callable(factory.listener):
-        return ThreadedListener(factory.listener())
-    if not factory.listener:
-        return None
-    return ThreadedListener(
-        _spare_listeners.pop() if _spare_listeners else PocketSphinxListener(between_blocks=breathe)
-    )
+    if factory.listener is True and _spare_listeners:
+        return ThreadedListener(_spare_listeners.pop())
+    listener = factory.make_listener(between_blocks=breathe)
+    return None if listener is None else ThreadedListener(listener)

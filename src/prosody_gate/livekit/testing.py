@@ -1,8 +1,8 @@
 """Stand-ins for the microphone, the loudspeaker and the speech-to-text of an agent, for your own tests.
 
-A real `AgentSession` runs on them in real time, with no room, no server, no key and no sound card. `RecordedInput` plays
-a recording as the user, `SilentOutput` takes what the agent says and logs when it played, paused and was cut off, and
-`SilentSTT` is a speech-to-text that recognises nothing, for tests of what the audio alone does.
+A real `AgentSession` runs on them in real time, with no room, no server, no key and no sound card. `RecordedInput`
+plays a recording as the user, `SilentOutput` takes what the agent says and logs when it played, paused and was cut off,
+and `SilentSTT` is a speech-to-text that recognises nothing, for tests of what the audio alone does.
 
 Example:
     async def test_a_cough_does_not_stop_the_agent():
@@ -38,7 +38,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGive
 from livekit.agents.utils import AudioBuffer
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
 
-__all__ = ["Playout", "PlayoutKind", "RecordedInput", "SilentOutput", "SilentSTT"]
+__all__ = ["Playout", "RecordedInput", "SilentOutput", "SilentSTT"]
 
 BUFFERED: Final = 0.2
 """Seconds that may wait to be played, as in a room's output; then the sender waits."""
@@ -186,7 +186,6 @@ class SilentOutput(AudioOutput):
 
     def _note(self, kind: PlayoutKind) -> None:
         self.log.append(Playout(kind, time.time()))
-
 
 
 class RecordedInput(AudioInput):

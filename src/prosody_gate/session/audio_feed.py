@@ -20,7 +20,7 @@ class AudioFeed:
     the transcripts go to the gate itself, in stream order, with `time` as their time.
 
     Example:
-        gate = Gate.create()
+        gate = GateFactory.create().gate()
         feed = AudioFeed(gate, 48_000)
         gate.agent_started(feed.time)
         for chunk in microphone:  # int16 or float32, of any length
