@@ -99,8 +99,10 @@ def test_the_sample_of_a_test_of_ones_own_passes_with_pytest(tmp_path):
     (sample,) = samples_of("Test your own agent")
     path = tmp_path / "test_own.py"
     path.write_text(sample, encoding="utf-8")
+    settings = tmp_path / "pytest.ini"
+    settings.write_text("[pytest]\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(tmp_path / "none.ini"), str(path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(settings), str(path)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -54,7 +54,7 @@ class GatedVAD(Wrapped, VAD):
         """A stream of the VAD with the gate behind it.
 
         One at a time feeds the gate; another that is open beside it (a `StreamAdapter` made with this wrapper, say)
-        hands on its VAD's events as they are.
+        sends its VAD's events on as they are.
         """
         return GatedVADStream(self, self._amplifying.stream(), self._driver, gain_db=self._gain_db)
 
@@ -123,7 +123,7 @@ class GatedVADStream(WrappedStream, VADStream):
         except RuntimeError as error:
             if not self._inner._event_ch.closed:
                 raise
-            # The VAD's stream has ended by itself; reading from it tells why.
+            # The VAD's stream has ended by itself; reading from it raises its error.
             logger.debug("the VAD takes no more audio", exc_info=error)
 
     def _analyse(self, frame: rtc.AudioFrame) -> None:

@@ -68,7 +68,7 @@ class LouderVADStream(WrappedStream, VADStream):
     def flush(self) -> None:
         """Flush the VAD."""
         if self._inner._event_ch.closed:
-            return  # it has ended by itself; reading from it tells why
+            return  # it has ended by itself; reading from it raises its error
         self._inner.flush()
         self._clock.flushed(self._history.end)
 

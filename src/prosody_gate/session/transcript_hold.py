@@ -46,11 +46,11 @@ class ItemKind(str, Enum):
     """What an item of a recogniser's stream is."""
 
     SPEECH_START = "speech_start"
-    """The recogniser hears speech begin."""
+    """The recogniser finds that speech begins."""
     TRANSCRIPT = "transcript"
     """Interim or final text."""
     SPEECH_END = "speech_end"
-    """The recogniser hears speech end."""
+    """The recogniser finds that speech ends."""
     OTHER = "other"
     """Anything else; never held."""
 
@@ -73,7 +73,7 @@ class HeldItem(Generic[Payload]):
 
 @dataclass(slots=True)
 class _Utterance(Generic[Payload]):
-    """What lies between a start of speech and its end, as the recogniser hears them."""
+    """What lies between a start of speech and its end, as the recogniser finds them."""
 
     start: Payload | None = None
     start_sent: bool = True
