@@ -138,7 +138,7 @@ class Gate:
 
     @property
     def agent_speaking(self) -> bool:
-        """Whether the agent speaks, as far as the gate was told."""
+        """Whether the agent speaks, as far as the gate knows."""
         return self._agent_started is not None
 
     @property
