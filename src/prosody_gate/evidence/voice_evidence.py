@@ -68,7 +68,7 @@ class VoiceEvidence:
     layers. It reads one vector a frame, from shortly before the onset, and gives log-odds under a balanced prior.
 
     A voice well below the user's own speaking level in this call is a colleague or a television: each decibel
-    beyond `BACKGROUND_MARGIN_DB` costs `BACKGROUND_NATS_PER_DB` a decibel. These two are set by hand, not fitted: the
+    beyond `BACKGROUND_MARGIN_DB` costs it `BACKGROUND_NATS_PER_DB`. These two are set by hand, not fitted: the
     shared recordings have no background speech.
 
     Args:

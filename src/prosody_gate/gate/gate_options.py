@@ -125,7 +125,7 @@ class GateOptions(BaseModel):
         low=0.0,
         high=1.0,
         tune=(0.4, 0.95),
-        says="P(interruption) by voice and listener alone at which an interrupt phrase in the recognised text confirms.",
+        says="P(interruption) by voice and listener alone at which a recognised interrupt phrase confirms.",
     )
 
     @model_validator(mode="after")
