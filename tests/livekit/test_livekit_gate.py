@@ -1,4 +1,4 @@
-"""ProsodyGate: what it is made from, what it warns of, and what it tells about itself."""
+"""ProsodyGate: what it is made from, what it warns of, and what it reports."""
 
 from __future__ import annotations
 

@@ -525,14 +525,14 @@ def test_a_realtime_model_with_client_side_vad_is_interrupted_by_stop_alone_and_
             agent_speaks=[(0, 6.5)],
             turn_handling=gate.turn_handling(turn_detection="vad"),
         )
-        return run, model.told
+        return run, model.commands
 
-    session, told = asyncio.run(run())
+    session, commands = asyncio.run(run())
     assert session.kinds() == ["hold", "cancel", "hold", "confirm"]
     assert session.times("pause", "cut")[0] > 4.5
     # The input is cleared of the backchannel, and committed after "stop".
-    assert told[:1] == ["clear"]
-    assert "commit" in told[1:]
+    assert commands[:1] == ["clear"]
+    assert "commit" in commands[1:]
 
 
 def test_decisions_are_on_the_spans_of_a_real_session(clips):

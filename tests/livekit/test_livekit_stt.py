@@ -130,7 +130,7 @@ def test_the_answer_to_the_agents_last_words_is_handed_on_once_it_has_ended():
     run(go())
 
 
-def test_okay_is_cancelled_and_wait_alone_is_heard():
+def test_okay_is_cancelled_and_wait_alone_is_sent():
     async def go():
         async with quiet_call() as call:
             call.agent(True)
@@ -291,7 +291,7 @@ def test_the_end_of_speech_goes_with_the_words_before_it():
     run(go())
 
 
-def test_a_start_that_was_told_always_gets_its_end():
+def test_a_start_that_was_sent_always_gets_its_end():
     async def go():
         async with quiet_call() as call:
             await call.audio("-" * 5 + "s" * 5)
@@ -422,8 +422,8 @@ def test_too_much_to_hold_goes_on():
     run(go())
 
 
-@pytest.mark.parametrize(("text", "heard"), [("okay", []), ("I think", ["I think"])])
-def test_when_no_audio_comes_any_more_words_go_on_after_a_while_and_backchannels_do_not(text, heard):
+@pytest.mark.parametrize(("text", "received"), [("okay", []), ("I think", ["I think"])])
+def test_when_no_audio_comes_any_more_words_go_on_after_a_while_and_backchannels_do_not(text, received):
     async def go():
         async with quiet_call(max_hold=0.2, tail_boundary=0.0, transcript_timeout=0.0) as call:
             call.agent(True)
@@ -432,7 +432,7 @@ def test_when_no_audio_comes_any_more_words_go_on_after_a_while_and_backchannels
             await asyncio.sleep(1.9)
             assert call.received == []
             await asyncio.sleep(0.5)
-            assert call.texts() == heard
+            assert call.texts() == received
 
     run(go())
 
@@ -551,8 +551,8 @@ def test_older_words_come_before_the_start_of_newer_ones():
 
 def timed(text: str, *words: tuple[str, float, float]) -> dict:
     """What `Call.say` takes to say a text with the times of its words."""
-    told = [TimedString(word, start_time=start, end_time=end) for word, start, end in words]
-    return {"text": text, "start": words[0][1], "end": words[-1][2], "words": told}
+    sent = [TimedString(word, start_time=start, end_time=end) for word, start, end in words]
+    return {"text": text, "start": words[0][1], "end": words[-1][2], "words": sent}
 
 
 def test_a_transcript_over_two_overlaps_loses_the_words_of_the_cancelled_one():
@@ -590,15 +590,15 @@ def test_held_words_of_an_overlap_that_is_confirmed_lose_those_of_the_cancelled_
     run(go())
 
 
-@pytest.mark.parametrize(("first", "told"), [("Tomorrow morning", "Tomorrow morning is fine"), ("Mm-hm", "is fine")])
-def test_a_sentence_whose_first_half_was_given_up_while_the_second_was_held_stays_whole(first: str, told: str):
+@pytest.mark.parametrize(("first", "sent"), [("Tomorrow morning", "Tomorrow morning is fine"), ("Mm-hm", "is fine")])
+def test_a_sentence_whose_first_half_was_given_up_while_the_second_was_held_stays_whole(first: str, sent: str):
     async def go():
         async with quiet_call(5.0) as call:
             call.agent(True)
             await call.audio("-" * 5 + "s" * 19 + "-" * 25 + "s" * 112)
             assert call.kinds() == ["hold", "hold", "cancel", "confirm"]
             await call.say("final_transcript", **timed(f"{first} is fine", (first, 0.16, 0.7), ("is fine", 1.6, 4.9)))
-            assert call.texts() == [told]
+            assert call.texts() == [sent]
 
     run(go())
 
@@ -710,18 +710,18 @@ def test_a_recogniser_that_does_not_stream_is_put_into_an_adapter_with_the_vad_i
     assert outer.wrapped_stt._vad is vad
 
 
-def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_is_heard():
+def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_is_sent():
     async def go():
         call = Call(lexicon=_EverythingIsIgnored(), **PATIENT)
         call.stt = call.gate.stt(HandSTT(streaming=False))
         call.session.stt = call.stt
         async with call:
             stream = call.stt.stream()
-            heard: list = []
+            received: list = []
 
             async def read() -> None:
                 async for event in stream:
-                    heard.append(event)
+                    received.append(event)
 
             reader = asyncio.create_task(read())
 
@@ -734,12 +734,12 @@ def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_
                     await settle()
 
             await audio("-" * 5 + "s" * 10 + "-" * 30)
-            kinds = [event.type.value for event in heard]
+            kinds = [event.type.value for event in received]
             assert kinds == ["start_of_speech", "end_of_speech", "final_transcript"]
             call.agent(True)
             await audio("-" * 5 + "s" * 10 + "-" * 60)
             assert call.kinds() == ["hold", "cancel"]
-            assert len(heard) == 3
+            assert len(received) == 3
             await stream.aclose()
             await reader
 
@@ -759,11 +759,11 @@ def test_times_within_a_clip_are_not_taken_for_times_of_the_call(text, kinds):
         async with Call(**PATIENT) as call:
             recogniser = Timed(streaming=False)
             stream = call.gate.stt(recogniser).stream()
-            heard: list[str] = []
+            received: list[str] = []
 
             async def read() -> None:
                 async for event in stream:
-                    heard.extend(data.text for data in event.alternatives)
+                    received.extend(data.text for data in event.alternatives)
 
             reader = asyncio.create_task(read())
 
@@ -780,7 +780,7 @@ def test_times_within_a_clip_are_not_taken_for_times_of_the_call(text, kinds):
             recogniser.text = text
             await audio("-" * 20 + "s" * 10 + "-" * 60)
             assert call.kinds() == kinds
-            assert heard == ["tell me more", *(["stop"] if text == "stop" else [])]
+            assert received == ["tell me more", *(["stop"] if text == "stop" else [])]
             if text == "okay":
                 assert call.decisions[-1].reason == "ignore_phrase"
             await stream.aclose()
@@ -796,11 +796,11 @@ def test_with_a_gain_a_recogniser_that_does_not_stream_hears_the_user_as_recorde
         recogniser = _Loudest(streaming=False)
         async with call:
             stream = call.gate.stt(recogniser).stream()
-            heard: list[str] = []
+            received: list[str] = []
 
             async def read() -> None:
                 async for event in stream:
-                    heard.append(event.type.value)
+                    received.append(event.type.value)
 
             reader = asyncio.create_task(read())
             for character in "-" * 5 + "s" * 10 + "-" * 30:
@@ -809,7 +809,7 @@ def test_with_a_gain_a_recogniser_that_does_not_stream_hears_the_user_as_recorde
                 await settle()
             await stream.aclose()
             await reader
-        return heard, recogniser.loudest
+        return received, recogniser.loudest
 
     assert run(go(0.0)) == ([], 0)
     assert run(go(20.0)) == (["start_of_speech", "end_of_speech", "final_transcript"], 90)

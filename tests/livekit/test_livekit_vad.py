@@ -296,10 +296,10 @@ def test_a_backchannel_within_the_segment_of_the_users_own_turn_does_not_interru
         async with Call(tail_boundary=0.0) as call:
             await call.audio("-" * 5 + "s" * 10 + "-" * 10)  # the gate's turn has ended, the VAD's segment has not
             call.agent(True)
-            told = len(call.speech_shown())
+            shown_before = len(call.speech_shown())
             await call.audio("s" * 8)
             assert call.kinds() == ["hold"]
-            shown = [event for event in call.speech_shown()[told:] if event.speech_duration > 0]
+            shown = [event for event in call.speech_shown()[shown_before:] if event.speech_duration > 0]
             assert shown[1:] == []  # the first window came before the hold
             await call.audio("-" * 30)
             assert call.kinds() == ["hold", "cancel"]
@@ -320,7 +320,7 @@ def test_a_click_too_short_to_be_held_is_swallowed_while_the_agent_speaks():
     run(go())
 
 
-def test_speech_that_the_gate_does_not_hold_yet_is_told_when_the_agent_stops():
+def test_speech_that_the_gate_does_not_hold_yet_is_sent_when_the_agent_stops():
     async def go():
         async with Call(min_speech_duration=0.2) as call:
             call.agent(True)
@@ -333,7 +333,7 @@ def test_speech_that_the_gate_does_not_hold_yet_is_told_when_the_agent_stops():
     run(go())
 
 
-def test_the_rest_of_a_cancelled_segment_is_not_told_when_the_agent_stops_until_speech_comes_again():
+def test_the_rest_of_a_cancelled_segment_is_not_sent_when_the_agent_stops_until_speech_comes_again():
     async def go():
         async with Call(tail_boundary=0.0, utterance_gap=0.0) as call:
             call.agent(True)
@@ -689,7 +689,7 @@ def test_without_attach_it_is_transparent_and_says_so_once(caplog):
     assert caplog.text.count("call gate.attach(session)") == 1
 
 
-def test_the_end_of_the_session_in_mid_hold_cancels_and_lets_go():
+def test_the_end_of_the_session_in_mid_hold_cancels_and_detaches():
     async def go():
         async with Call() as call:
             call.agent(True)
@@ -759,8 +759,8 @@ def test_whatever_happens_starts_and_ends_alternate_and_nothing_shows_before_a_s
             assert len(inferences) >= windows + 40
             kinds = call.kinds()
             assert kinds.count("hold") == len(kinds) - kinds.count("hold")
-            told = sum(kind in ("confirm", "release") for kind in kinds)
-            if told:
+            let_through = sum(kind in ("confirm", "release") for kind in kinds)
+            if let_through:
                 assert "start" in marks
 
     run(go())
@@ -813,24 +813,24 @@ def test_with_a_gain_a_flush_in_speech_leaves_the_next_start_with_its_own_audio(
 
 def test_with_a_gain_the_gate_hears_the_user_louder_too():
     async def go(**options):
-        heard = []
+        levels = []
         async with Call(**options) as call:
             push = call.gate.gate.push
 
             def keep(frame, probability):
-                heard.append(float(np.abs(frame).max()))
+                levels.append(float(np.abs(frame).max()))
                 return push(frame, probability)
 
             call.gate.gate.push = keep
             for _ in range(5):
                 await call.window(0.09)
-        return heard
+        return levels
 
     plain_levels, louder_levels = run(go()), run(go(profile=QUIET))
     assert louder_levels == pytest.approx([10.0 * level for level in plain_levels])
 
 
-def test_audio_that_cannot_be_amplified_is_heard_as_it_is(monkeypatch, caplog):
+def test_audio_that_cannot_be_amplified_reaches_the_vad_as_it_is(monkeypatch, caplog):
     def broken(samples, gain_db):
         raise ValueError("no such gain")
 
