@@ -102,8 +102,6 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             given_by="options",
             **overrides,
         )
-        if sources is not None:
-            self._factory.gate(listener=None)  # for its errors now; the session's own gate is made later
         self._listener = _listener_thread(self._factory)
         self._expects_transcripts = False
         self._driver = GateDriver(self._make_gate, on_event=self._on_event, on_error=self._on_error)
