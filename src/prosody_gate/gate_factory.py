@@ -73,8 +73,8 @@ class GateFactory:
             **overrides: Fields of `GateOptions`; they win over `options`.
 
         Raises:
-            OptionError: The profile, an option or the names of the sources cannot be used, or the listener knows none of
-                the languages.
+            OptionError: The profile, an option or the sources' names cannot be used, or the listener knows none of the
+                languages.
             LexiconError: A language or a phrase file cannot be used.
         """
         knows = any(code.split("-")[0].lower() == LISTENER_LANGUAGE for code in languages)
