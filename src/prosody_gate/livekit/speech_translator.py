@@ -87,6 +87,11 @@ class SpeechTranslator:
         """Whether the session has a START without its END."""
         return self._onset_without_vad is not None or (self._segment is not None and self._segment.sent)
 
+    @property
+    def open(self) -> bool:
+        """Whether the VAD found speech that has not ended, or the session waits for an END."""
+        return self._segment is not None or self._onset_without_vad is not None
+
     def translate(self, event: VADEvent, time: float) -> list[VADEvent]:
         """Translate one event of the VAD, after the gate has got its frame.
 

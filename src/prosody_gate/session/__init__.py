@@ -3,6 +3,7 @@
 from .audio_feed import AudioFeed
 from .cancelled_words import RemainingWords, TimedWord, remaining_words
 from .gate_driver import Follower, GateDriver
+from .missing_audio import MissingAudio
 from .prometheus_metrics import collectors, count_event
 from .session_metrics import MetricsRecorder, SessionMetrics
 from .threaded_listener import ThreadedListener, breathe
@@ -15,6 +16,7 @@ __all__ = [
     "HeldItem",
     "ItemKind",
     "MetricsRecorder",
+    "MissingAudio",
     "RemainingWords",
     "SessionMetrics",
     "ThreadedListener",

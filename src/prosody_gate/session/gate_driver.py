@@ -93,6 +93,12 @@ class GateDriver:
         return not self.transparent and self.gate.state in UNDECIDED
 
     @property
+    def undecided_words(self) -> bool:
+        """Whether the transcript of what is undecided has more than ignore phrases."""
+        overlap = self.gate.held_overlap if self.undecided else None
+        return bool(overlap and overlap.transcript and not self.gate.lexicon.match(overlap.transcript).ignore_only)
+
+    @property
     def passing(self) -> bool:
         """Whether the user speaks and everything passes."""
         return self.gate.state is GateState.PASSING
