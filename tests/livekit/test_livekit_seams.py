@@ -5,6 +5,11 @@ The plain session, without the gate, is the yardstick: with the gate no turn is 
 
 from __future__ import annotations
 
+import pytest
+from livekit.agents import Agent
+from livekit.agents.stt import SpeechEventType
+
+from livekit_session import Answering, SilentRealtimeModel
 from virtual_session import VirtualCall, run_virtual
 
 
@@ -103,5 +108,66 @@ def test_the_gate_gets_silence_for_missing_audio_only_until_nothing_is_recent():
             before = call.gate.gate.time
             await call.wait(60.0)
             assert 5.0 <= call.gate.gate.time - before < 5.5
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("of_the_agent", [False, True])
+def test_with_turns_that_end_by_hand_nothing_that_was_said_is_missing(gated: bool, of_the_agent: bool):
+    async def main():
+        handling = {"turn_detection": "manual"}
+        agent = Answering(seconds=1.0, turn_handling=handling) if of_the_agent else None
+        async with VirtualCall(gated=gated, agent=agent, turn_handling={} if of_the_agent else handling) as call:
+            await call.silence(0.5)
+            call.speak(4.0)
+            await call.silence(0.5)
+            await call.audio("s" * 10 + "-" * 15)
+            await call.final("yes")
+            committed = call.session.commit_user_turn(transcript_timeout=0.5)
+            await call.silence(0.7)
+            assert committed.result() == "yes"
+            assert call.agent.asked == ["yes"]
+            assert call.user_states() == ["speaking", "listening"]
+
+    run_virtual(main)
+
+
+def test_a_session_that_goes_over_to_turns_by_hand_gets_what_is_held():
+    async def main():
+        async with VirtualCall() as call:
+            await call.silence(0.5)
+            call.speak(8.0)
+            await call.silence(0.5)
+            await call.audio("s" * 10)
+            await call.hear(SpeechEventType.INTERIM_TRANSCRIPT.value, "yes")
+            assert call.kinds() == ["hold"]
+            call.session.update_options(turn_detection="manual")
+            await call.silence(1.5)
+            assert call.kinds() == ["hold", "release"]
+            assert call.user_states() == ["speaking", "listening"]
+            call.session.update_options(turn_detection="vad")
+            await call.silence(0.5)
+            await call.audio("s" * 10)
+            await call.silence(2.0)
+            assert call.kinds() == ["hold", "release", "hold", "cancel"]
+            assert call.user_states() == ["speaking", "listening"]
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize(("turn_detection", "cleared"), [("vad", True), ("manual", False)])
+def test_audio_that_is_held_to_talk_stays_in_a_realtime_models_input(turn_detection: str, cleared: bool):
+    async def main():
+        model = SilentRealtimeModel()
+        agent = Agent(instructions="test", llm=model)
+        async with VirtualCall(agent=agent, turn_handling={"turn_detection": "vad"}) as call:
+            await call.silence(0.5)
+            call.speak(4.0)
+            await call.silence(0.5)
+            await call.audio("s" * 10)
+            call.session.update_options(turn_detection=turn_detection)
+            await call.silence(2.0)
+            assert ("clear" in model.commands) is cleared
 
     run_virtual(main)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
+from livekit.agents import AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
 from livekit.agents.stt import STT, SpeechEvent, StreamAdapter
 from livekit.agents.vad import VAD
 from livekit.plugins import silero
@@ -30,6 +30,7 @@ from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
 from .realtime_input import clear_realtime_input
 from .session_checks import SessionChecks
+from .session_facts import agent_in_charge, is_push_to_talk
 from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
@@ -104,7 +105,9 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         )
         self._listener = _listener_thread(self._factory)
         self._expects_transcripts = False
-        self._driver = GateDriver(self._make_gate, on_event=self._on_event, on_error=self._on_error)
+        self._driver = GateDriver(
+            self._make_gate, on_event=self._on_event, on_error=self._on_error, may_hold=self._may_hold
+        )
         self._checks = SessionChecks()
         self._telemetry = Telemetry()
         self._session: AgentSession[Any] | None = None
@@ -213,7 +216,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         session.on("user_state_changed", self._on_user_state)
         session.on("close", self._on_close)
         self._checks.check_session(session)
-        self._checks.check_agent(self._current_agent())
+        self._checks.check_agent(agent_in_charge(self._session))
         if session.agent_state == "speaking":
             self._driver.agent_changed(True)
 
@@ -235,14 +238,11 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
     def _make_gate(self) -> Gate:
         return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
 
-    def _current_agent(self) -> Agent | None:
-        try:
-            return None if self._session is None else self._session.current_agent
-        except RuntimeError:  # the session has not started yet, or has ended
-            return None
+    def _may_hold(self) -> bool:
+        return not is_push_to_talk(self._session)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self._checks.check_agent(self._current_agent())
+        self._checks.check_agent(agent_in_charge(self._session))
         self._driver.agent_changed(event.new_state == "speaking")
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
@@ -258,7 +258,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             self._emit("metrics_collected", self.metrics)
 
     def _clear_realtime_input(self) -> None:
-        agent = self._current_agent()
+        agent = agent_in_charge(self._session)
         is_at_rest = not self._driver.undecided and not self._driver.passing
         if self._session is not None and agent is not None and is_at_rest:
             clear_realtime_input(self._session, agent)

@@ -37,6 +37,8 @@ class GateDriver:
             made from (will transcripts come?) is known by then.
         on_event: Called with every event, after the followers.
         on_error: Called with the first error; from then on the driver is transparent.
+        may_hold: Whether the gate may hold anything, asked before each step; while it may not, it takes the agent for
+            silent, and everything passes. None for always.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class GateDriver:
         *,
         on_event: Callable[[GateEvent], None],
         on_error: Callable[[Exception], None],
+        may_hold: Callable[[], bool] | None = None,
     ) -> None:
         self._gate = gate if isinstance(gate, Gate) else None
         self._make_gate = None if isinstance(gate, Gate) else gate
@@ -55,6 +58,8 @@ class GateDriver:
         self._followers: list[Follower] = []
         self._on_event = on_event
         self._on_error = on_error
+        self._may_hold = may_hold
+        self._agent_speaks = False
         self._failed = False
         self._closed = False
         self._primary: object | None = None
@@ -76,6 +81,11 @@ class GateDriver:
     def transparent(self) -> bool:
         """Whether everything passes: after an error, and after the end."""
         return self._failed or self._closed or self.gate.failure is not None
+
+    @property
+    def lets_all_pass(self) -> bool:
+        """Whether everything passes at this moment: the driver is transparent, or the gate may hold nothing."""
+        return self.transparent or not self._holds_now()
 
     @property
     def closed(self) -> bool:
@@ -125,6 +135,7 @@ class GateDriver:
 
     def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> None:
         """Push the next frame of the user's channel; see `Gate.push`."""
+        self._ask_whether_it_may_hold()
         self._step(lambda: self.gate.push(frame, speech_probability))
         if not self.attached and self.gate.time >= UNATTACHED_PATIENCE:
             self.attached = True
@@ -135,13 +146,15 @@ class GateDriver:
 
     def push_transcript(self, transcript: Transcript) -> None:
         """Push a transcript; see `Gate.push_transcript`."""
+        self._ask_whether_it_may_hold()
         self._step(lambda: self.gate.push_transcript(transcript))
 
     def agent_changed(self, speaking: bool) -> None:
         """The agent begins or ends to speak, now."""
+        self._agent_speaks = speaking
         if not speaking and not self.has_gate:
             return
-        change = self.gate.agent_started if speaking else self.gate.agent_stopped
+        change = self.gate.agent_started if speaking and not self.lets_all_pass else self.gate.agent_stopped
         self._step(lambda: change(self.time))
 
     def close(self) -> None:
@@ -167,6 +180,21 @@ class GateDriver:
         released = [] if self.gate.failure is not None else self.gate.abandon(error)
         self._send(released)
         self._on_error(error)
+
+    def _ask_whether_it_may_hold(self) -> None:
+        if self._may_hold is None or not self._agent_speaks or self.transparent:
+            return
+        holds = self._holds_now()
+        if holds != self.gate.agent_speaking:
+            change = self.gate.agent_started if holds else self.gate.agent_stopped
+            self._step(lambda: change(self.time))
+
+    def _holds_now(self) -> bool:
+        try:
+            return self._may_hold is None or self._may_hold()
+        except Exception as error:
+            self.fail(error)
+            return False
 
     def _step(self, step: Callable[[], list[GateEvent]]) -> None:
         if self.transparent:

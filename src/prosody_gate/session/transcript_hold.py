@@ -14,7 +14,7 @@ which comes out as it went in.
 | end of speech | sent | held with the words before it; dropped where its start was never sent |
 | confirm, release | - | what is held of the overlap is sent, in order |
 | cancel | - | its transcripts are dropped; the end of an utterance whose start was sent is sent |
-| the gate is transparent (failed or closed) | sent, after all that is held | same |
+| the gate is transparent (failed or closed), or may hold nothing | sent, after all that is held | same |
 | anything else | sent | sent |
 """
 
@@ -147,7 +147,7 @@ class TranscriptHold(Generic[Payload]):
         self._now = now
         if item.kind is ItemKind.OTHER:
             return [item.payload]
-        if self._driver.transparent:
+        if self._driver.lets_all_pass:
             return [*self.release(), *self._with_start(item.payload, self._utterance)]
         if item.kind is ItemKind.SPEECH_START:
             return self._push_start(item)
