@@ -408,3 +408,38 @@ def test_each_overlap_has_its_own_copy_of_a_source() -> None:
 def test_a_frame_of_the_wrong_length_is_refused() -> None:
     with pytest.raises(AudioError, match="expected 512 samples, got 100"):
         make_gate().push(np.zeros(100, np.float32), 0.0)
+
+
+def test_an_agent_that_pauses_keeps_the_floor_and_what_is_undecided_is_weighed_on() -> None:
+    gate = make_gate(Says(9.0, after=1.0))
+    events = run_timeline(gate, speech=[(ONSET, 5.0)], until=1.5)
+    events += gate.agent_paused(1.5)
+    assert outline(events) == [("hold", HELD, "speech")]
+    for _ in range(20):
+        events += gate.push(None, 1.0)
+    assert outline(events)[1:] == [("confirm", 2.048, "evidence")]
+
+
+@pytest.mark.parametrize(("text", "kinds"), [("okay", ["hold", "cancel"]), ("okay the red one", ["hold"])])
+def test_an_agent_that_pauses_cancels_what_has_ended_and_is_ignore_phrases_alone(text: str, kinds: list[str]) -> None:
+    gate = make_gate(expects_transcripts=True)
+    said = [Transcript(at=1.7, text=text, final=True)]
+    events = run_timeline(gate, speech=[(ONSET, 1.28)], transcripts=said, until=1.8)
+    events += gate.agent_paused(1.8)
+    assert [event.kind.value for event in events] == kinds
+
+
+def test_an_agent_that_pauses_and_then_stops_releases_what_is_undecided() -> None:
+    gate = make_gate()
+    run_timeline(gate, speech=[(ONSET, 1.28)], until=1.8)
+    assert gate.agent_paused(1.8) == []
+    assert [event.kind.value for event in gate.agent_stopped(1.9)] == ["release"]
+
+
+def test_speech_that_begins_while_an_agent_pauses_passes() -> None:
+    gate = make_gate(Says(9.0))
+    run_timeline(gate, speech=[], until=1.0)
+    gate.agent_paused(1.0)
+    for _ in range(20):
+        assert gate.push(None, 1.0) == []
+    assert gate.state is GateState.PASSING

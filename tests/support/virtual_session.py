@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import Agent, AgentSession
+from livekit.agents import Agent, AgentSession, function_tool, llm
 from livekit.agents.stt import SpeechEventType
 from livekit.agents.voice.io import AudioInput
 
 from livekit_call import LOUDEST, STEP, WINDOW, ConfirmAt, HandSTT, ScriptedVAD
-from livekit_session import Answering
+from livekit_session import Answering, EchoLLM, ToneTTS
 from prosody_gate.livekit import ProsodyGate
 from prosody_gate.livekit.testing import SilentOutput
 
@@ -202,6 +202,36 @@ class VirtualCall:
 
     def playout(self) -> list[str]:
         return [entry.kind for entry in self.loudspeaker.log]
+
+
+class ToolCalling(Agent):
+    """Says that it looks something up, runs a tool for `runs` seconds, and says what it found; a second each."""
+
+    def __init__(self, *, runs: float) -> None:
+        super().__init__(instructions="test", llm=EchoLLM(), tts=ToneTTS())
+        self.runs = runs
+        self.said: list[str] = []
+
+    @function_tool
+    async def look_up(self) -> str:
+        """Look the price up."""
+        await asyncio.sleep(self.runs)
+        return "ten"
+
+    async def llm_node(self, chat_ctx: Any, tools: Any, model_settings: Any) -> Any:
+        if chat_ctx.items[-1].type == "function_call_output":
+            self.said.append("it is ten")
+            yield "it is ten"
+            return
+        self.said.append("one moment")
+        call = llm.FunctionToolCall(name="look_up", arguments="{}", call_id="1")
+        yield llm.ChatChunk(id="1", delta=llm.ChoiceDelta(role="assistant", content="one moment", tool_calls=[call]))
+
+    async def tts_node(self, text: Any, model_settings: Any) -> Any:
+        async for _ in text:
+            pass
+        async for frame in tone(1.0):
+            yield frame
 
 
 async def tone(seconds: float, rate: int = 24_000) -> Any:

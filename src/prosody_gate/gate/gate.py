@@ -40,10 +40,10 @@ LEARN_EVERY: Final = 2
 class Gate:
     """Decides, frame by frame, whether the user's sound over the agent's speech is an interruption.
 
-    Feed it in stream order: `push` for each 32 ms frame, `push_transcript` for each transcript, `agent_started` and
-    `agent_stopped`. Each returns the events it caused. The gate is synchronous and deterministic; its only clock
-    is the stream's. An error in any part makes it transparent for the rest of the stream: `failure` is set, what is
-    held is released, and nothing is held any more.
+    Feed it in stream order: `push` for each 32 ms frame, `push_transcript` for each transcript, `agent_started`,
+    `agent_paused` and `agent_stopped`. Each returns the events it caused. The gate is synchronous and deterministic;
+    its only clock is the stream's. An error in any part makes it transparent for the rest of the stream: `failure` is
+    set, what is held is released, and nothing is held any more.
 
     `GateFactory` makes gates from a profile, languages and options; this constructor takes the parts themselves.
 
@@ -88,6 +88,7 @@ class Gate:
         self._now = 0.0
         self._frames = 0
         self._agent_started: float | None = None
+        self._agent_pauses = False
         self._overlaps = LifeCycle()
         self._last_number = 0
         self._events: list[GateEvent] = []
@@ -211,15 +212,29 @@ class Gate:
 
     def agent_started(self, time: float | None = None) -> list[GateEvent]:
         """The agent begins to speak, at stream time `time` (s; now when None)."""
+        self._agent_pauses = False
         if self._agent_started is None:
             self._agent_started = self._now if time is None else time
         return []
 
-    def agent_stopped(self, time: float | None = None) -> list[GateEvent]:
-        """The agent ends, at stream time `time` (s; now when None): what is held is released to the user."""
+    def agent_paused(self, time: float | None = None) -> list[GateEvent]:
+        """The agent falls silent at stream time `time` (s; now when None) but has more to say: a tool runs, say.
+
+        What is held goes on to be weighed, for the agent has not handed over the floor; what has ended and is ignore
+        phrases alone is cancelled. Speech that begins now passes. Followed by `agent_started` or `agent_stopped`.
+        """
         if self._agent_started is None:
             return []
-        self._agent_started = None
+        self._agent_started, self._agent_pauses = None, True
+        if time is not None:
+            self._advance(time)
+        return self._collect(self._keep_the_floor)
+
+    def agent_stopped(self, time: float | None = None) -> list[GateEvent]:
+        """The agent ends, at stream time `time` (s; now when None): what is held is released to the user."""
+        if self._agent_started is None and not self._agent_pauses:
+            return []
+        self._agent_started, self._agent_pauses = None, False
         if time is not None:
             self._advance(time)
         return self._collect(lambda: self._leave_the_floor(self._now if time is None else time))
@@ -409,6 +424,12 @@ class Gate:
                 self._move(overlap, Cause.AGENT_STOPPED, "agent_stopped")
             else:
                 self._move(overlap, Cause.EXPIRED, self._rule.reason_to_cancel(overlap))
+
+    def _keep_the_floor(self) -> None:
+        for overlap in self._overlaps.undecided:
+            reason = self._rule.reason_to_cancel(overlap)
+            if overlap is not self._overlaps.held and reason == "ignore_phrase":
+                self._move(overlap, Cause.EXPIRED, reason)
 
     def _end_stream(self) -> None:
         for overlap in self._overlaps.undecided:

@@ -122,6 +122,7 @@ class GatedVADStream(WrappedStream, VADStream):
                     self._inner.flush()
                     self._clock.flushed(self._history.end)
                     self._translator.flush()
+            self._stop_watch()
             self._inner.end_input()
         except RuntimeError as error:
             if not self._inner._event_ch.closed:
@@ -158,6 +159,12 @@ class GatedVADStream(WrappedStream, VADStream):
             self._fail(error)
             return
         self._set_watch()
+
+    def _stop_watch(self) -> None:
+        self._newest_frame = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     @property
     def _at_rest(self) -> bool:
@@ -243,6 +250,4 @@ class GatedVADStream(WrappedStream, VADStream):
     def _detach(self) -> None:
         self._driver.unfollow(self)
         self._driver.leave(self)
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        self._stop_watch()

@@ -22,6 +22,7 @@ the session get its END.
 | cancel | - | nothing; what follows in the segment counts from after the cancelled overlap |
 | agent stops, gate never held (too short) | START, late | - |
 | agent stops after a cancel in this segment | START when speech comes again | - |
+| agent falls silent but keeps the floor (a tool runs) | new speech as it is; what is undecided stays kept back | - |
 | several overlaps decided at once | - | one START from the first onset, one END after the last |
 | flush | segment forgotten, sent or not: the session has ended it by itself | same |
 | failure | START, late, then as they are | same |
@@ -162,7 +163,7 @@ class SpeechTranslator:
             return False
         if driver.transparent or driver.passing:
             return True
-        return not driver.agent_speaking and segment.cancelled_until is None
+        return not driver.agent_speaking and not driver.undecided and segment.cancelled_until is None
 
     def _is_cancelled_by_close(self, segment: VadSegment) -> bool:
         """Whether the end of the gate cancelled it: then the session never gets it."""
@@ -198,7 +199,7 @@ class SpeechTranslator:
             segment.sent, segment.sent_onset, self._onset_without_vad = True, self._onset_without_vad, None
             return []
         driver = self._driver
-        segment.sent = driver.transparent or driver.passing or not driver.agent_speaking
+        segment.sent = driver.transparent or driver.passing or not (driver.agent_speaking or driver.undecided)
         return [event] if segment.sent else []
 
     def _end(self, event: VADEvent, time: float) -> list[VADEvent]:

@@ -149,12 +149,19 @@ class GateDriver:
         self._ask_whether_it_may_hold()
         self._step(lambda: self.gate.push_transcript(transcript))
 
-    def agent_changed(self, speaking: bool) -> None:
-        """The agent begins or ends to speak, now."""
+    def agent_changed(self, speaking: bool, *, keeps_floor: bool = False) -> None:
+        """The agent begins or ends to speak, now.
+
+        Args:
+            speaking: Whether it speaks from now on.
+            keeps_floor: Whether it has more to say: it is silent because a tool runs, say. See `Gate.agent_paused`.
+        """
         self._agent_speaks = speaking
         if not speaking and not self.has_gate:
             return
-        change = self.gate.agent_started if speaking and not self.lets_all_pass else self.gate.agent_stopped
+        change = self.gate.agent_stopped
+        if not self.lets_all_pass and (speaking or keeps_floor):
+            change = self.gate.agent_started if speaking else self.gate.agent_paused
         self._step(lambda: change(self.time))
 
     def close(self) -> None:

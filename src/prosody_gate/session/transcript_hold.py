@@ -207,7 +207,7 @@ class TranscriptHold(Generic[Payload]):
         self._utterance = _Utterance()
 
     def _push_start(self, item: HeldItem[Payload]) -> list[Payload]:
-        passes = not self._driver.agent_speaking or self._driver.passing
+        passes = self._driver.passing or not (self._driver.agent_speaking or self._driver.undecided)
         self._utterance = _Utterance(start=item.payload, start_sent=passes)
         return [item.payload] if passes else []
 
