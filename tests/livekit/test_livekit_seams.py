@@ -10,7 +10,7 @@ from livekit.agents import Agent
 from livekit.agents.stt import SpeechEventType
 
 from livekit_session import Answering, SilentRealtimeModel
-from virtual_session import VirtualCall, run_virtual
+from virtual_session import ToolCalling, VirtualCall, run_virtual
 
 
 def test_a_microphone_that_goes_off_over_the_agent_does_not_leave_the_user_speaking():
@@ -169,5 +169,112 @@ def test_audio_that_is_held_to_talk_stays_in_a_realtime_models_input(turn_detect
             call.session.update_options(turn_detection=turn_detection)
             await call.silence(2.0)
             assert ("clear" in model.commands) is cleared
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "played"),
+    [
+        ("okay", ["hold", "cancel"], ["play", "end", "play", "end"]),
+        ("", ["hold", "cancel"], ["play", "end", "play", "end"]),
+    ],
+)
+def test_a_backchannel_before_a_tool_runs_does_not_cost_the_reply(text: str, kinds: list[str], played: list[str]):
+    async def main():
+        async with VirtualCall(agent=ToolCalling(runs=2.0)) as call:
+            await call.silence(0.2)
+            call.session.generate_reply(user_input="what is the price?")
+            await call.silence(0.6)
+            await call.audio("s" * 8)  # "okay", in the last of the second that "one moment" takes
+            if text:
+                await call.final(text)
+            await call.silence(5.0)
+            assert call.kinds() == kinds
+            assert call.agent_states() == ["listening", "thinking", "speaking", "thinking", "speaking", "listening"]
+            assert call.playout() == played
+            assert call.user_states() == []
+            assert call.agent.said == ["one moment", "it is ten"]
+
+    run_virtual(main)
+
+
+def test_an_interruption_before_a_tool_runs_is_heard_while_it_runs():
+    async def main():
+        async with VirtualCall(1.0, agent=ToolCalling(runs=2.0)) as call:
+            await call.silence(0.2)
+            call.session.generate_reply(user_input="what is the price?")
+            await call.silence(0.6)
+            await call.audio("s" * 20)
+            await call.final("no wait")
+            await call.silence(3.0)
+            assert call.kinds() == ["hold", "confirm"]
+            assert call.user_states() == ["speaking", "listening"]
+            assert call.finals()[-1] == "no wait"
+
+    run_virtual(main)
+
+
+def test_what_is_said_while_a_tool_runs_passes_as_in_any_silence():
+    async def main():
+        async with VirtualCall(agent=ToolCalling(runs=3.0)) as call:
+            await call.silence(0.2)
+            call.session.generate_reply(user_input="what is the price?")
+            await call.silence(1.5)
+            await call.audio("s" * 15)
+            await call.silence(1.0)
+            assert call.kinds() == []
+            assert call.user_states() == ["speaking", "listening"]
+
+    run_virtual(main)
+
+
+def test_what_is_undecided_when_the_agent_hands_over_after_all_is_released():
+    async def main():
+        async with VirtualCall() as call:
+            await call.silence(0.5)
+            call.speak(3.0)
+            await call.silence(0.5)
+            await call.audio("s" * 10)
+            call.session._update_agent_state("thinking")
+            await call.audio("s" * 5)
+            assert call.kinds() == ["hold"]
+            call.session._update_agent_state("listening")
+            await call.audio("s" * 5)
+            assert call.kinds() == ["hold", "release"]
+            assert call.user_states() == ["speaking"]
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_user_who_answers_over_the_question_whether_they_are_there_is_there(gated: bool):
+    async def main():
+        async with VirtualCall(gated=gated, user_away_timeout=2.0) as call:
+            await call.silence(3.0)
+            assert call.user_states() == ["away"]
+            call.speak(1.6)  # "Are you still there?"
+            await call.silence(0.5)
+            await call.audio("s" * 8)  # "yes"
+            await call.silence(0.3)
+            await call.final("yes")
+            await call.silence(1.5)
+            assert call.session.user_state != "away"
+            assert "away" not in call.user_states()[1:]
+
+    run_virtual(main)
+
+
+def test_a_backchannel_that_is_cancelled_restarts_the_time_until_the_user_is_away():
+    async def main():
+        async with VirtualCall(user_away_timeout=2.0) as call:
+            call.speak(4.0)
+            await call.silence(1.0)
+            await call.audio("s" * 8)
+            await call.silence(4.5)
+            assert call.kinds() == ["hold", "cancel"]
+            assert call.user_states() == []
+            await call.silence(1.0)
+            assert call.user_states() == ["away"]
 
     run_virtual(main)

@@ -26,3 +26,10 @@ def turn_detection_of(session: AgentSession[Any], agent: Agent | None) -> Any:
 def is_push_to_talk(session: AgentSession[Any] | None) -> bool:
     """Whether the application alone says when a turn ends: then nothing is interrupted by voice either."""
     return session is not None and turn_detection_of(session, agent_in_charge(session)) == "manual"
+
+
+def note_presence(session: AgentSession[Any]) -> None:
+    """Tell the session that the user is there: it learns of speech that is held only once it is let through."""
+    reset = getattr(session, "reset_away_timer", None)
+    if reset is not None:  # an older LiveKit Agents has none
+        reset()

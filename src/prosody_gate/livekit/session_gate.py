@@ -30,7 +30,7 @@ from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
 from .realtime_input import clear_realtime_input
 from .session_checks import SessionChecks
-from .session_facts import agent_in_charge, is_push_to_talk
+from .session_facts import agent_in_charge, is_push_to_talk, note_presence
 from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
@@ -243,7 +243,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._checks.check_agent(agent_in_charge(self._session))
-        self._driver.agent_changed(event.new_state == "speaking")
+        # From speaking to thinking a tool runs, and the reply goes on: nobody has handed over the floor.
+        self._driver.agent_changed(event.new_state == "speaking", keeps_floor=event.new_state == "thinking")
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if self._session is not None:
@@ -251,6 +252,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _on_event(self, event: GateEvent) -> None:
         self._telemetry.count(event, self._session)
+        if event.kind is GateEventKind.HOLD and self._session is not None:
+            note_presence(self._session)
         if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
             self._clear_realtime_input()
         self._emit("decision", event)
