@@ -8,7 +8,7 @@ import pytest
 from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_timeline
 from prosody_gate.errors import AudioError, OptionError
 from prosody_gate.evidence import Observation
-from prosody_gate.gate import Gate, GateOptions, GateState, Transcript
+from prosody_gate.gate import Gate, GateOptions, GateState, TimedWord, Transcript
 from prosody_gate.listener import Hypothesis, RecognisedWord
 
 # Frames end at multiples of 0.032 s; speech from 1.024 s is seen as speech after its second frame, at 1.088 s.
@@ -443,3 +443,52 @@ def test_speech_that_begins_while_an_agent_pauses_passes() -> None:
     for _ in range(20):
         assert gate.push(None, 1.0) == []
     assert gate.state is GateState.PASSING
+
+
+OWN_TURN = (0.2, 0.7)
+"""What the user says in silence; the agent begins at 1.0 s, and "yes" over it lasts from 1.1 to 1.4 s."""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [Transcript(at=1.6, text="five five five one two", final=True)],
+        [Transcript(at=1.6, text="five five five one two yes", final=True, start=0.2, end=1.4)],
+        [
+            Transcript(at=0.8, text="five five"),
+            Transcript(at=1.9, text="five five five one two yes", final=True),
+        ],
+        [
+            Transcript(
+                at=1.6,
+                text="five five yes",
+                final=True,
+                start=0.2,
+                end=1.4,
+                words=(TimedWord("five", 0.2, 0.5), TimedWord("five", 0.5, 0.7), TimedWord("yes", 1.1, 1.4)),
+            )
+        ],
+    ],
+)
+def test_words_from_before_the_agent_began_are_no_evidence(said: list[Transcript]) -> None:
+    gate = make_gate(WordCount(), expects_transcripts=True)
+    events = run_timeline(gate, speech=[OWN_TURN, (1.1, 1.4)], agent=[(1.0, 9.0)], transcripts=said, until=4.0)
+    assert [event.kind.value for event in events] == ["hold", "cancel"]
+
+
+def test_words_of_the_overlap_itself_are_evidence_whatever_was_said_before_the_agent_began() -> None:
+    gate = make_gate(WordCount(), expects_transcripts=True)
+    words = (("five", 0.3, 0.7), ("I", 1.1, 1.2), ("want", 1.2, 1.3), ("the", 1.3, 1.35), ("red", 1.35, 1.4))
+    said = Transcript(
+        at=1.6, text="five I want the red", final=True, start=0.3, end=1.4, words=tuple(TimedWord(*w) for w in words)
+    )
+    events = run_timeline(gate, speech=[OWN_TURN, (1.1, 1.4)], agent=[(1.0, 9.0)], transcripts=[said], until=4.0)
+    assert [event.kind.value for event in events] == ["hold", "confirm"]
+    assert events[1].transcript == "I want the red"
+
+
+def test_an_interrupt_phrase_at_the_end_of_the_users_own_turn_confirms() -> None:
+    gate = make_gate(expects_transcripts=True)
+    said = Transcript(at=1.6, text="five five one stop", final=True, start=0.2, end=1.4)
+    events = run_timeline(gate, speech=[OWN_TURN, (1.1, 1.4)], agent=[(1.0, 9.0)], transcripts=[said], until=4.0)
+    assert [event.reason for event in events] == ["speech", "phrase"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from livekit.agents import Agent
 from livekit.agents.stt import SpeechEventType
+from livekit.agents.types import TimedString
 
 from livekit_session import Answering, SilentRealtimeModel
 from virtual_session import ToolCalling, VirtualCall, run_virtual
@@ -276,5 +277,77 @@ def test_a_backchannel_that_is_cancelled_restarts_the_time_until_the_user_is_awa
             assert call.user_states() == []
             await call.silence(1.0)
             assert call.user_states() == ["away"]
+
+    run_virtual(main)
+
+
+def timed(*words: tuple[str, float, float]) -> dict[str, object]:
+    """A final's times, of the whole and of each word, in seconds of the recogniser's audio."""
+    strings = [TimedString(text, start_time=start, end_time=end) for text, start, end in words]
+    return {"start": words[0][1], "end": words[-1][2], "words": strings}
+
+
+async def cancelled_backchannel(call: VirtualCall) -> None:
+    """The agent speaks for 3 s; "okay" after half of one is cancelled while it speaks on."""
+    await call.silence(0.5)
+    call.speak(3.0)
+    await call.silence(0.5)
+    await call.audio("s" * 8)
+    await call.silence(0.3)
+    await call.final("okay")
+    await call.silence(1.2)
+    assert call.kinds() == ["hold", "cancel"]
+    assert call.finals() == []
+
+
+def test_an_answer_too_soft_for_the_vad_is_not_taken_for_the_backchannel_before_it():
+    async def main():
+        async with VirtualCall() as call:
+            await cancelled_backchannel(call)
+            await call.silence(1.0)
+            assert call.agent_states()[-1] == "listening"
+            await call.final("two of them")
+            await call.silence(1.0)
+            assert call.finals() == ["two of them"]
+            assert call.agent.asked == ["two of them"]
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("times", [{}, {"start": 1.05, "end": 1.25}])
+def test_an_interrupt_phrase_that_comes_too_late_to_open_its_overlap_again_still_comes(times: dict[str, float]):
+    async def main():
+        async with VirtualCall() as call:
+            await call.silence(0.5)
+            call.speak(8.0)
+            await call.silence(0.5)
+            await call.audio("s" * 8)
+            await call.silence(4.0)
+            assert call.kinds() == ["hold", "cancel"]
+            await call.final("stop", **times)
+            await call.silence(0.3)
+            assert call.finals() == ["stop"]
+            assert call.playout()[:3] == ["play", "pause", "cut"]
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("has_times", [False, True])
+def test_a_final_of_the_users_turn_and_a_backchannel_brings_the_turn(late: bool, has_times: bool):
+    async def main():
+        async with VirtualCall() as call:
+            await call.silence(0.5)
+            await call.audio("s" * 10)  # "Yes.", 0.51 to 0.83
+            await call.silence(0.6)
+            call.speak(3.0)
+            await call.silence(0.4)
+            await call.audio("s" * 8)  # "Okay.", 1.82 to 2.08
+            await call.silence(1.5 if late else 0.2)
+            times = timed(("Yes.", 0.5, 0.8), ("Okay.", 1.85, 2.05)) if has_times else {}
+            await call.final("Yes. Okay.", **times)
+            await call.silence(1.5)
+            assert call.kinds() == ["hold", "cancel"]
+            assert call.finals() == ["Yes." if has_times else "Yes. Okay."]
 
     run_virtual(main)

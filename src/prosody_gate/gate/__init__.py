@@ -4,15 +4,17 @@ from .decision_rule import check_sources
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions, Tunable
-from .overlap import OverlapView, Transcript
+from .overlap import LATE_TRANSCRIPT, OverlapView, TimedWord, Transcript
 
 __all__ = [
+    "LATE_TRANSCRIPT",
     "Gate",
     "GateEvent",
     "GateEventKind",
     "GateOptions",
     "GateState",
     "OverlapView",
+    "TimedWord",
     "Transcript",
     "Tunable",
     "check_sources",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,7 +25,7 @@ from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions
 from .life_cycle import Cause, LifeCycle
 from .overlap import LATE_TRANSCRIPT, Overlap, OverlapView, Transcript
-from .speech_history import SpeechHistory
+from .speech_history import MATCH_TOLERANCE, SpeechHistory, SpeechSegment, without_beginning
 
 logger = logging.getLogger("prosody_gate")
 
@@ -271,6 +273,22 @@ class Gate:
         """Whether a transcript describes speech, held or passed, that the gate remembers."""
         return self._history.described_by(transcript, lag=self.options.transcript_lag) is not None
 
+    def covers_let_through(self, transcript: Transcript) -> bool:
+        """Whether a transcript has words of speech that was passed, confirmed or released, whatever else it covers.
+
+        Without times it may have where it is the first final transcript since speech that was passed: where it begins
+        with what is known of that speech, else where it is more than one ignore phrase.
+        """
+        if transcript.start is not None and transcript.end is not None:
+            return self._history.shares_let_through(transcript.start, transcript.end)
+        passed = self._history.awaiting_final(transcript)
+        if passed is None:
+            return False
+        if passed.text:
+            return without_beginning(transcript.text, passed.text) != transcript.text
+        sentences = re.split(r"[.!?]+\s+", transcript.text.strip())
+        return len(sentences) > 1 or not self._lexicon.match(transcript.text).ignore_only
+
     # Clock and errors
 
     def _advance(self, time: float) -> None:
@@ -387,12 +405,14 @@ class Gate:
         segment = self._history.described_by(transcript, lag=self.options.transcript_lag)
         if segment is None or not transcript.text.strip():
             return
-        segment.transcribed = True
+        own = self._words_of_its_own(transcript, segment)
+        self._history.note(segment, transcript)
         overlap = segment.overlap
         if overlap is None or overlap.decision in (GateEventKind.CONFIRM, GateEventKind.RELEASE):
             return
-        if not overlap.add_transcript(transcript):
+        if own is None or not overlap.add_transcript(own):
             return
+        transcript = own
         until = transcript.at - self.options.transcript_lag if transcript.end is None else transcript.end
         overlap.read_words(self._lexicon, described_until=until, now=self._now)
         if overlap.decision is None:
@@ -400,6 +420,32 @@ class Gate:
             self._confirm_if_sure(overlap)
         else:
             self._reopen_if_wrong(overlap)
+
+    def _words_of_its_own(self, transcript: Transcript, segment: SpeechSegment) -> Transcript | None:
+        """The part of a transcript that tells about an overlap: not what was said before the agent began.
+
+        Returns:
+            None where nothing is left, or nobody can tell what is.
+        """
+        passed = None if segment.overlap is None else self._history.passed_before(segment.onset)
+        if passed is None:
+            return transcript
+        if transcript.words:
+            words = tuple(word for word in transcript.words if word.middle > passed.end)
+            if len(words) in (0, len(transcript.words)):
+                return transcript if words else None
+            return replace(transcript, text=" ".join(w.text for w in words), start=words[0].start, words=words)
+        text = without_beginning(transcript.text, passed.text)
+        if transcript.start is not None:
+            is_mixed = transcript.start < passed.end - MATCH_TOLERANCE
+        else:
+            awaited = passed.end + self.options.transcript_timeout + self.options.transcript_lag
+            is_mixed = passed.finished_by is None and (text != transcript.text or transcript.at <= awaited)
+        if not is_mixed:
+            return transcript
+        # Nobody can tell whose words these are. Phrases are clear enough; a number of words is not.
+        match = self._lexicon.match(text, final=transcript.final)
+        return replace(transcript, text=text) if match.interrupt is not None or match.ignore_only else None
 
     def _reopen_if_wrong(self, cancelled: Overlap) -> None:
         """Hold and confirm a cancelled overlap now, if a late transcript shows that it was an interruption."""

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from ..gate import GateEvent
 from ..session import GateDriver, TranscriptHold
 from .stt_stream_clock import SttStreamClock
-from .transcript_hold import item_of, speech_event_hold
+from .transcript_hold import item_of, speech_event_hold, timed_words
 from .wrapped import Wrapped, WrappedStream
 
 TIMER_RESOLUTION: Final = 0.05
@@ -230,6 +230,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
             else:
                 final = event.type is SpeechEventType.FINAL_TRANSCRIPT
                 transcript = self._clock.transcript(event, final=final)
+                transcript = replace(transcript, words=timed_words(event, transcript))
                 if transcript.text.strip():
                     self._driver.push_transcript(transcript)
                 out = self._hold.push(item_of(event, transcript), now=asyncio.get_running_loop().time())

@@ -1,7 +1,7 @@
 """What any live integration stands on: driver, transcript hold, listener thread, metrics. Knows no framework."""
 
 from .audio_feed import AudioFeed
-from .cancelled_words import RemainingWords, TimedWord, remaining_words
+from .cancelled_words import RemainingWords, remaining_words
 from .gate_driver import Follower, GateDriver
 from .missing_audio import MissingAudio
 from .prometheus_metrics import collectors, count_event
@@ -20,7 +20,6 @@ __all__ = [
     "RemainingWords",
     "SessionMetrics",
     "ThreadedListener",
-    "TimedWord",
     "TranscriptHold",
     "breathe",
     "collectors",

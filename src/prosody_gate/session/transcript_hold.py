@@ -20,20 +20,17 @@ which comes out as it went in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
-from ..gate import GateEvent, GateEventKind, OverlapView, Transcript
-from .cancelled_words import RemainingWords, TimedWord, remaining_words
+from ..gate import LATE_TRANSCRIPT, GateEvent, GateEventKind, Transcript
+from .cancelled_words import RemainingWords, remaining_words
 from .gate_driver import GateDriver
 
 MAX_HELD: Final = 256
 """Items held at most; with more the oldest is sent, whatever the gate decides about it later."""
-
-FORGOTTEN: Final = 5.0
-"""Seconds after a cancelled overlap in which a transcript without times of its own is still taken to be its."""
 
 PATIENCE: Final = 2.0
 """Seconds beyond the longest time the gate may take, after which a held item is given up: sent, or dropped where it is
@@ -66,9 +63,7 @@ class HeldItem(Generic[Payload]):
     """What the session gets when the item is sent."""
     kind: ItemKind
     transcript: Transcript
-    """Text and times on the gate's stream clock; without text where the item has none."""
-    words: Sequence[TimedWord] = ()
-    """The words with their times, in order; none where the recogniser gives no times."""
+    """Text, words and times on the gate's stream clock; without text where the item has none."""
 
 
 @dataclass(slots=True)
@@ -212,7 +207,7 @@ class TranscriptHold(Generic[Payload]):
         return [item.payload] if passes else []
 
     def _push_transcript(self, item: HeldItem[Payload]) -> list[Payload]:
-        overlap = self._overlap_of(item.transcript)
+        overlap = self._driver.gate.overlap_of(item.transcript)
         if overlap is None:
             if self._is_stray_backchannel(item.transcript):
                 self._on_drop(item.payload)
@@ -220,7 +215,7 @@ class TranscriptHold(Generic[Payload]):
             return self._with_start(self._without_cancelled_words(item), self._utterance)
         if overlap.decision is None:
             return self._hold(item, overlap.number)
-        if overlap.decision is GateEventKind.CANCEL:
+        if overlap.decision is GateEventKind.CANCEL and self._is_dropped(item.transcript, overlap.speech_end):
             self._on_drop(item.payload)
             return []
         return self._with_start(self._without_cancelled_words(item), self._utterance)
@@ -238,11 +233,27 @@ class TranscriptHold(Generic[Payload]):
         self._utterance = _Utterance()
         return out
 
-    def _overlap_of(self, transcript: Transcript) -> OverlapView | None:
-        overlap = self._driver.gate.overlap_of(transcript)
-        if overlap is None or overlap.decision is not GateEventKind.CANCEL or transcript.end is not None:
-            return overlap
-        return overlap if transcript.at - overlap.speech_end <= FORGOTTEN else None
+    def _says_more(self, transcript: Transcript) -> bool:
+        """Whether a transcript that is taken for a cancelled overlap's says more than that it was one."""
+        gate = self._driver.gate
+        return gate.lexicon.match(transcript.text).interrupt is not None or gate.covers_let_through(transcript)
+
+    def _is_dropped(self, transcript: Transcript, speech_end: float) -> bool:
+        """Whether a transcript that comes after the cancel of its overlap, which ended at `speech_end` (s), is dropped.
+
+        Not where it may be more than that: missed words are worse than a backchannel that comes through.
+        """
+        gate = self._driver.gate
+        if not transcript.text.strip():
+            return True
+        if self._says_more(transcript):
+            return False
+        is_late = transcript.at - speech_end > LATE_TRANSCRIPT
+        if self._is_backchannel(transcript.text):
+            return gate.agent_speaking or transcript.end is not None or not is_late
+        # Other words may be an answer too soft for the VAD, which by its arrival is taken for the overlap's.
+        is_answer = transcript.final and not gate.agent_speaking
+        return not is_answer and not is_late
 
     def _is_stray_backchannel(self, transcript: Transcript) -> bool:
         """Whether it describes no speech that the gate knows, comes while the agent speaks, and is a backchannel."""
@@ -262,6 +273,8 @@ class TranscriptHold(Generic[Payload]):
 
     def _cancelled(self, held: _Held[Payload]) -> list[Payload]:
         if held.item.kind is ItemKind.TRANSCRIPT:
+            if self._says_more(held.item.transcript):
+                return self._sent(held)
             self._on_drop(held.item.payload)
             return []
         # The end of an utterance whose start the session has.
@@ -271,9 +284,13 @@ class TranscriptHold(Generic[Payload]):
         return self._with_start(self._without_cancelled_words(held.item), held.utterance)
 
     def _without_cancelled_words(self, item: HeldItem[Payload]) -> Payload:
-        if self._cut is None or not item.words:
+        if self._cut is None or not item.transcript.words:
             return item.payload
-        remaining = remaining_words(item.transcript, item.words, self._driver.gate)
+        gate = self._driver.gate
+        overlap = gate.overlap_of(item.transcript)
+        is_cancelled = overlap is not None and overlap.decision is GateEventKind.CANCEL
+        covers = is_cancelled and gate.covers_let_through(item.transcript)
+        remaining = remaining_words(item.transcript, gate, of_known_speech=covers)
         return item.payload if remaining is None else self._cut(item.payload, remaining)
 
     def _with_start(self, payload: Payload, utterance: _Utterance[Payload]) -> list[Payload]:
