@@ -6,12 +6,12 @@ The plain session, without the gate, is the yardstick: with the gate no turn is 
 from __future__ import annotations
 
 import pytest
-from livekit.agents import Agent
+from livekit.agents import Agent, AgentSession
 from livekit.agents.stt import SpeechEventType
 from livekit.agents.types import TimedString
 
 from livekit_session import Answering, SilentRealtimeModel
-from virtual_session import ToolCalling, VirtualCall, run_virtual
+from virtual_session import HandMicrophone, ToolCalling, VirtualCall, frame_of, run_virtual
 
 
 def test_a_microphone_that_goes_off_over_the_agent_does_not_leave_the_user_speaking():
@@ -349,5 +349,62 @@ def test_a_final_of_the_users_turn_and_a_backchannel_brings_the_turn(late: bool,
             await call.silence(1.5)
             assert call.kinds() == ["hold", "cancel"]
             assert call.finals() == ["Yes." if has_times else "Yes. Okay."]
+
+    run_virtual(main)
+
+
+class SecondSession:
+    """Another session on the VAD and the STT of a call's, as `WarmTransferTask` opens one."""
+
+    def __init__(self, call: VirtualCall) -> None:
+        self.call = call
+        self.finals: list[str] = []
+        self.session = AgentSession(vad=call.session.vad, stt=call.session.stt, turn_handling={"turn_detection": "vad"})
+        self.session.input.audio = self.microphone = HandMicrophone()
+        self.session.on("user_input_transcribed", lambda event: self.finals.append(event.transcript))
+
+    async def __aenter__(self) -> SecondSession:
+        await self.session.start(Agent(instructions="test"))
+        await self.audio("-" * 30)
+        self.recogniser = self.call.recogniser.streams[-1]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.session.aclose()
+
+    async def audio(self, script: str) -> None:
+        """The same sound for both."""
+        for character in script:
+            self.microphone.feed(frame_of(character))
+            await self.call.audio(character)
+
+
+def test_a_second_session_on_the_same_vad_and_stt_gets_its_own_words_and_no_others():
+    async def main():
+        async with VirtualCall() as call:
+            await call.silence(0.5)
+            first = call.recogniser.streams[-1]
+            call.speak(8.0)
+            async with SecondSession(call) as second:
+                assert second.recogniser is not first
+                await second.audio("s" * 8)
+                first.say("final_transcript", "okay")
+                second.recogniser.say("final_transcript", "I am the human")
+                await second.audio("-" * 45)
+                assert call.kinds() == ["hold", "cancel"]
+                second.recogniser.say("final_transcript", "okay")
+                await second.audio("-" * 5)
+                assert second.finals == ["I am the human", "okay"]
+                assert call.finals() == []
+                call.session.clear_user_turn()
+                await second.audio("-" * 5 + "s" * 8)
+                call.recogniser.streams[-1].say("final_transcript", "okay")
+                await second.audio("-" * 45)
+                assert call.kinds() == ["hold", "cancel"] * 2
+            await call.audio("s" * 8)
+            call.recogniser.streams[-1].say("final_transcript", "okay")
+            await call.silence(1.5)
+            assert call.kinds() == ["hold", "cancel"] * 3
+            assert call.finals() == []
 
     run_virtual(main)

@@ -160,9 +160,7 @@ class VirtualCall:
     async def audio(self, script: str) -> None:
         """Let the microphone pick up one window a character: `s` speech, `-` silence."""
         for character in script:
-            value = round((0.9 if character == "s" else 0.02) * LOUDEST)
-            samples = np.full(WINDOW, value, np.int16)
-            self.microphone.feed(rtc.AudioFrame(samples.tobytes(), RATE, 1, WINDOW))
+            self.microphone.feed(frame_of(character))
             await asyncio.sleep(STEP)
 
     async def wait(self, seconds: float) -> None:
@@ -232,6 +230,12 @@ class ToolCalling(Agent):
             pass
         async for frame in tone(1.0):
             yield frame
+
+
+def frame_of(character: str) -> rtc.AudioFrame:
+    """One window of audio: `s` for speech, `-` for silence, as the scripted VAD reads it."""
+    samples = np.full(WINDOW, round((0.9 if character == "s" else 0.02) * LOUDEST), np.int16)
+    return rtc.AudioFrame(samples.tobytes(), RATE, 1, WINDOW)
 
 
 async def tone(seconds: float, rate: int = 24_000) -> Any:

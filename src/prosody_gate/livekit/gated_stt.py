@@ -16,7 +16,7 @@ from livekit.agents.utils import AudioBuffer
 from pydantic import BaseModel
 
 from ..gate import GateEvent
-from ..session import GateDriver, TranscriptHold
+from ..session import GateDriver, StreamClaim, TranscriptHold
 from .stt_stream_clock import SttStreamClock
 from .transcript_hold import item_of, speech_event_hold, timed_words
 from .wrapped import Wrapped, WrappedStream
@@ -42,6 +42,7 @@ class GatedSTT(Wrapped, STT[Any]):
         self._driver = driver
         # What is held outlives a stream: after an error the session opens another one.
         self._hold = speech_event_hold(driver, on_drop)
+        self._claim = StreamClaim()
         self._streams: WeakSet[GatedSTTStream] = WeakSet()
 
     @property
@@ -68,12 +69,16 @@ class GatedSTT(Wrapped, STT[Any]):
     ) -> RecognizeStream:
         """A stream of the STT with the gate behind it.
 
+        One at a time is the gate's; another that is open beside it, of a second session, sends its events as they are.
+
         Args:
             language: Handed to the STT.
             conn_options: Handed to the STT, whose stream does the retries.
         """
         inner = self._inner.stream(language=language, conn_options=conn_options)
-        stream = GatedSTTStream(self, inner, self._driver, hold=self._hold, conn_options=conn_options)
+        stream = GatedSTTStream(
+            self, inner, self._driver, hold=self._hold, claim=self._claim, conn_options=conn_options
+        )
         self._streams.add(stream)
         return stream
 
@@ -133,11 +138,14 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         driver: GateDriver,
         *,
         hold: TranscriptHold[SpeechEvent],
+        claim: StreamClaim,
         conn_options: APIConnectOptions,
     ) -> None:
         self._inner = inner
         self._driver = driver
         self._hold = hold
+        self._claim = claim
+        self._follows = False
         self._clock = SttStreamClock(driver, inner)
         self._timer: asyncio.TimerHandle | None = None
         # The recogniser's own stream retries; this one only passes on what comes of it.
@@ -184,6 +192,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Hand a frame to the recogniser."""
         self._check_not_closed()
+        self._claim.claim(self)
         self._clock.pushed(frame)
         if self._inner._event_ch.closed:
             return  # it has just ended, and its error is on its way to whoever reads this stream
@@ -199,7 +208,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
 
     async def aclose(self) -> None:
         """Close this stream and the recogniser's."""
-        if not self._task.done():
+        if not self._task.done() and self._claim.has(self):
             # It has not ended by itself: the session closes it, to clear the user's turn, say.
             self._hold.clear()
         self._detach()
@@ -210,14 +219,26 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         self._send(self._hold.gate_moved(events))
 
     async def _run(self) -> None:
-        self._driver.follow(self)
-        # What was decided while no stream was there.
-        self._send(self._hold.gate_moved([]))
+        self._take_the_part()
         try:
             async for event in self._inner:
-                self._push_event(event)
+                if self._take_the_part():
+                    self._push_event(event)
+                else:
+                    self._event_ch.send_nowait(event)
         finally:
             self._detach()
+
+    def _take_the_part(self) -> bool:
+        """Whether this is the gate's stream; once it is, it takes over what is held."""
+        if not self._claim.claim(self):
+            return False
+        if not self._follows:
+            self._follows = True
+            self._driver.follow(self)
+            # What was decided while no stream was there.
+            self._send(self._hold.gate_moved([]))
+        return True
 
     def _emit_error(self, api_error: Exception, recoverable: bool) -> None:
         # The recogniser's own stream has emitted it.
@@ -258,6 +279,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
 
     def _detach(self) -> None:
         self._driver.unfollow(self)
+        self._claim.leave(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -176,9 +176,9 @@ class GatedVADStream(WrappedStream, VADStream):
         if self._failed or self._driver.transparent:
             return
         try:
+            if not self._driver.claim(self):
+                return
             if self._origin is None:
-                if not self._driver.claim(self):
-                    return
                 # The stream before this one (an agent handed over) may have left the gate in mid-call.
                 self._skipped = begins
                 self._origin = self._driver.gate.time - self._skipped

@@ -6,6 +6,7 @@ from .gate_driver import Follower, GateDriver
 from .missing_audio import MissingAudio
 from .prometheus_metrics import collectors, count_event
 from .session_metrics import MetricsRecorder, SessionMetrics
+from .stream_claim import StreamClaim
 from .threaded_listener import ThreadedListener, breathe
 from .transcript_hold import HeldItem, ItemKind, TranscriptHold
 
@@ -19,6 +20,7 @@ __all__ = [
     "MissingAudio",
     "RemainingWords",
     "SessionMetrics",
+    "StreamClaim",
     "ThreadedListener",
     "TranscriptHold",
     "breathe",

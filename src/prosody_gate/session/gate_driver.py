@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
+from .stream_claim import StreamClaim
 
 logger = logging.getLogger("prosody_gate")
 
@@ -55,6 +56,7 @@ class GateDriver:
         """Stream time (s) of the audio that has arrived; the gate's own lies behind it by what the VAD takes."""
         self.attached = False
         """Whether a session says when the agent speaks."""
+        self._claim = StreamClaim()
         self._followers: list[Follower] = []
         self._on_event = on_event
         self._on_error = on_error
@@ -62,7 +64,6 @@ class GateDriver:
         self._agent_speaks = False
         self._failed = False
         self._closed = False
-        self._primary: object | None = None
 
     @property
     def gate(self) -> Gate:
@@ -123,15 +124,12 @@ class GateDriver:
             self._followers.remove(follower)
 
     def claim(self, stream: object) -> bool:
-        """Ask to be the stream that feeds the gate: the first that is open is, and keeps the part until it ends."""
-        if self._primary is None:
-            self._primary = stream
-        return self._primary is stream
+        """Ask, with each piece of audio, to be the stream that feeds the gate; see `StreamClaim`."""
+        return self._claim.claim(stream)
 
     def leave(self, stream: object) -> None:
-        """The stream ends: the next one that claims the part has it."""
-        if self._primary is stream:
-            self._primary = None
+        """The stream ends: the one that takes its place has the part."""
+        self._claim.leave(stream)
 
     def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> None:
         """Push the next frame of the user's channel; see `Gate.push`."""
