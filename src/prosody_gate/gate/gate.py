@@ -95,6 +95,9 @@ class Gate:
         self._last_number = 0
         self._events: list[GateEvent] = []
         self._closed = False
+        self.is_transcribed = True
+        """Whether speech-to-text gets the user's audio now. False while something else keeps it away, as LiveKit does
+        during its echo warm-up: that the recogniser then says nothing tells nothing about it."""
         self.failure: Exception | None = None
         """The error that made the gate transparent, None while all is well."""
 
@@ -179,6 +182,10 @@ class Gate:
         """
         self._rule.options = self.options.replace(**fields)
         self._segmenter.update_options(**self.options.segmenter_options)
+
+    def new_speaker(self) -> None:
+        """Somebody else has the microphone from now on: forget how loud and how high the user spoke."""
+        self._analyzer.speaker_norm.reset()
 
     def push(self, frame: npt.NDArray[np.float32] | None, speech_probability: float) -> list[GateEvent]:
         """Take the next frame of the user's channel.
@@ -339,7 +346,7 @@ class Gate:
         onset, end = self._segmenter.onset, self._segmenter.last_speech_end
         timeout = self.options.transcript_timeout
         if self._agent_started is None or onset < self._agent_started:
-            self._history.begin(onset, end, None, now=self._now, timeout=timeout)
+            self._history.begin(onset, end, None, now=self._now, timeout=timeout, is_transcribed=self.is_transcribed)
             return
         earlier = self._history.continued_by(onset, gap=self.options.utterance_gap)
         observation = Observation(
@@ -347,13 +354,13 @@ class Gate:
             time=self._now,
             speech_end=end,
             agent_started=self._agent_started,
-            awaits_words=self._expects_transcripts and self._history.has_transcripts,
+            awaits_words=self._expects_transcripts and self.is_transcribed and self._history.has_transcripts,
             words_end=onset,
         )
         overlap = Overlap(self._next_number(), observation, self._rule.fresh_sources())
         if earlier is not None:
             overlap.follow(earlier)
-        self._history.begin(onset, end, overlap, now=self._now, timeout=timeout)
+        self._history.begin(onset, end, overlap, now=self._now, timeout=timeout, is_transcribed=self.is_transcribed)
         if has_audio:
             since_onset = round((self._frames * FRAME_DURATION - onset) / FRAME_DURATION)
             frames = self._analyzer.look_back(LEAD_FRAMES + since_onset)

@@ -33,6 +33,8 @@ class SpeechSegment:
     """End of its last speech frame so far."""
     overlap: Overlap | None
     """The overlap that it was held as; None where it was passed."""
+    is_transcribed: bool = True
+    """Whether the recogniser got its audio."""
     transcribed: bool = False
     """Whether a transcript has described it."""
     text: str = ""
@@ -58,7 +60,9 @@ class SpeechHistory:
         """Whether transcripts may still be expected: a recogniser that has been silent for long may be dead."""
         return self._untranscribed < UNTRANSCRIBED_LIMIT
 
-    def begin(self, onset: float, end: float, overlap: Overlap | None, *, now: float, timeout: float) -> None:
+    def begin(
+        self, onset: float, end: float, overlap: Overlap | None, *, now: float, timeout: float, is_transcribed: bool
+    ) -> None:
         """Note a new speech segment, and whether the one before it was transcribed in time.
 
         Args:
@@ -67,14 +71,15 @@ class SpeechHistory:
             overlap: The overlap that it is held as; None where it passes.
             now: Stream time.
             timeout: Seconds that a transcript may take.
+            is_transcribed: Whether the recogniser gets its audio.
         """
         if self._segments:
             last = self._segments[-1]
             if last.transcribed:
                 self._untranscribed = 0
-            elif now - last.end > timeout:
+            elif last.is_transcribed and now - last.end > timeout:
                 self._untranscribed += 1
-        self._segments.append(SpeechSegment(onset, end, overlap))
+        self._segments.append(SpeechSegment(onset, end, overlap, is_transcribed))
 
     def extend(self, end: float) -> None:
         """The newest segment goes on until `end` (stream seconds)."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakSet
 
+import numpy as np
 from livekit import rtc
 from livekit.agents import APIConnectOptions
 from livekit.agents.stt import STT, RecognizeStream, SpeechEvent, SpeechEventType
@@ -15,7 +16,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGive
 from livekit.agents.utils import AudioBuffer
 from pydantic import BaseModel
 
-from ..gate import GateEvent
+from ..gate import GateEvent, GateEventKind
 from ..session import GateDriver, StreamClaim, TranscriptHold
 from .stt_stream_clock import SttStreamClock
 from .transcript_hold import item_of, speech_event_hold, timed_words
@@ -192,7 +193,10 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Hand a frame to the recogniser."""
         self._check_not_closed()
-        self._claim.claim(self)
+        if self._claim.claim(self):
+            # In place of audio that is not for it (echo warm-up, speech that is not to be interrupted) the session
+            # gives the recogniser digital silence.
+            self._driver.gets_transcripts = bool(np.frombuffer(frame.data, np.int16).any())
         self._clock.pushed(frame)
         if self._inner._event_ch.closed:
             return  # it has just ended, and its error is on its way to whoever reads this stream
@@ -217,6 +221,8 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     def gate_moved(self, events: list[GateEvent]) -> None:
         """Send what the gate's step lets through; see `Follower`."""
         self._send(self._hold.gate_moved(events))
+        if any(event.kind is GateEventKind.CANCEL and event.reason != "stream_end" for event in events):
+            self._flush_cancelled()
 
     async def _run(self) -> None:
         self._take_the_part()
@@ -228,6 +234,15 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
                     self._event_ch.send_nowait(event)
         finally:
             self._detach()
+
+    def _flush_cancelled(self) -> None:
+        """Let a recogniser that waits for a flush finish cancelled words, or they would be part of the next turn's.
+
+        The session flushes it at the end of the user's speech, and never learns of this one.
+        """
+        is_at_rest = not self._driver.undecided and not self._driver.passing
+        if self._stt.capabilities.manual_flush and is_at_rest and not self._inner._event_ch.closed:
+            self._inner.flush()
 
     def _take_the_part(self) -> bool:
         """Whether this is the gate's stream; once it is, it takes over what is held."""

@@ -201,7 +201,7 @@ class GatedVADStream(WrappedStream, VADStream):
             if event.type is VADEventType.INFERENCE_DONE:
                 time = self._clock.advance(event, input_end=self._history.end)
                 if self._clock.restarted:
-                    self._translator.flush()
+                    self._send(self._translator.restarted((self._origin or 0.0) + self._clock.restarted_at))
                 self._inferred = True
                 self._held_probability = self._probability.of(event)
                 self._feed_until(time)

@@ -28,6 +28,15 @@ def is_push_to_talk(session: AgentSession[Any] | None) -> bool:
     return session is not None and turn_detection_of(session, agent_in_charge(session)) == "manual"
 
 
+def linked_participant(session: AgentSession[Any] | None) -> str | None:
+    """Identity of the participant that a room's session listens to; None without a room, and while nobody is there."""
+    try:
+        participant = None if session is None else session.room_io.linked_participant
+    except (RuntimeError, AttributeError):  # no room
+        return None
+    return None if participant is None else participant.identity
+
+
 def note_presence(session: AgentSession[Any]) -> None:
     """Tell the session that the user is there: it learns of speech that is held only once it is let through."""
     reset = getattr(session, "reset_away_timer", None)

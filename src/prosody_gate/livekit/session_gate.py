@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
+from livekit.agents import AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent, inference
 from livekit.agents.stt import STT, SpeechEvent, StreamAdapter
+from livekit.agents.types import NOT_GIVEN, NotGivenOr
+from livekit.agents.utils import is_given
 from livekit.agents.vad import VAD
 from livekit.plugins import silero
 
@@ -30,7 +32,7 @@ from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
 from .realtime_input import clear_realtime_input
 from .session_checks import SessionChecks
-from .session_facts import agent_in_charge, is_push_to_talk, note_presence
+from .session_facts import agent_in_charge, is_push_to_talk, linked_participant, note_presence
 from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
@@ -112,6 +114,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._telemetry = Telemetry()
         self._session: AgentSession[Any] | None = None
         self._inner_vad: VAD | None = None
+        self._participant: str | None = None
         self._closed = False
 
     @staticmethod
@@ -156,16 +159,19 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         """What the gate did so far."""
         return self._telemetry.metrics
 
-    def vad(self, inner: VAD) -> GatedVAD:
+    def vad(self, inner: NotGivenOr[VAD] = NOT_GIVEN) -> GatedVAD:
         """Wrap the session's VAD.
 
         Args:
-            inner: Any LiveKit VAD; its own instance is not changed and may serve other sessions too.
+            inner: Any LiveKit VAD; its own instance is not changed and may serve other sessions too. Without one, the
+                VAD that a session has by itself: `inference.VAD`.
         """
+        if not is_given(inner):
+            inner = inference.VAD(model="silero")
         self._inner_vad = inner
         return GatedVAD(inner, self._driver, gain_db=self._factory.input_gain_db)
 
-    def stt(self, inner: STT[Any]) -> GatedSTT:
+    def stt(self, inner: STT[Any] | str) -> GatedSTT:
         """Wrap the session's speech-to-text, which would interrupt with each final transcript otherwise.
 
         From here on the gate waits for transcripts. Called for the first time when the gate is made already, this still
@@ -173,11 +179,13 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
         Args:
             inner: Any LiveKit STT. One that does not stream is put into a `StreamAdapter` with the VAD that
-                `vad()` was given.
+                `vad()` was given. A string ("deepgram/nova-3") is a model of LiveKit Inference, as it is for a session.
 
         Raises:
             OptionError: The STT does not stream, and there is no VAD yet.
         """
+        if isinstance(inner, str):
+            inner = inference.STT.from_model_string(inner)
         if not inner.capabilities.streaming:
             if self._inner_vad is None:
                 raise OptionError(
@@ -239,12 +247,17 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
 
     def _may_hold(self) -> bool:
+        participant = linked_participant(self._session)
+        if participant is not None and participant != self._participant:
+            if self._participant is not None:
+                self._driver.new_speaker()
+            self._participant = participant
         return not is_push_to_talk(self._session)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self._checks.check_agent(agent_in_charge(self._session))
         # From speaking to thinking a tool runs, and the reply goes on: nobody has handed over the floor.
         self._driver.agent_changed(event.new_state == "speaking", keeps_floor=event.new_state == "thinking")
+        self._checks.check_agent(agent_in_charge(self._session))
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if self._session is not None:

@@ -25,6 +25,7 @@ the session get its END.
 | agent falls silent but keeps the floor (a tool runs) | new speech as it is; what is undecided stays kept back | - |
 | several overlaps decided at once | - | one START from the first onset, one END after the last |
 | flush | segment forgotten, sent or not: the session has ended it by itself | same |
+| a START sent between the flush and the VAD's new beginning | END at that beginning | same |
 | failure | START, late, then as they are | same |
 | the gate is closed | as they are | nothing of the segment that this cancelled; then as they are |
 """
@@ -156,6 +157,18 @@ class SpeechTranslator:
         self._segment = None
         self._onset_without_vad = None
         self._kept.clear()
+
+    def restarted(self, time: float) -> list[VADEvent]:
+        """The VAD has begun anew after a flush; gives the END of what the session got since it asked for that.
+
+        Args:
+            time: Where it begins in the gate's stream, in seconds.
+        """
+        segment = self._segment
+        onset = self._onset_without_vad if segment is None else segment.sent_onset
+        out = [self._end_event(onset, time, time)] if self.sent and onset is not None else []
+        self.flush()
+        return out
 
     def _may_send(self, segment: VadSegment) -> bool:
         driver = self._driver

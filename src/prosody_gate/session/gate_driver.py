@@ -147,6 +147,21 @@ class GateDriver:
         self._ask_whether_it_may_hold()
         self._step(lambda: self.gate.push_transcript(transcript))
 
+    def new_speaker(self) -> None:
+        """Somebody else has the microphone from now on; see `Gate.new_speaker`."""
+        if self.has_gate:
+            self.gate.new_speaker()
+
+    @property
+    def gets_transcripts(self) -> bool:
+        """Whether the recogniser gets the user's audio now; see `Gate.is_transcribed`."""
+        return self.gate.is_transcribed
+
+    @gets_transcripts.setter
+    def gets_transcripts(self, value: bool) -> None:
+        if self.has_gate:
+            self.gate.is_transcribed = value
+
     def agent_changed(self, speaking: bool, *, keeps_floor: bool = False) -> None:
         """The agent begins or ends to speak, now.
 
@@ -187,10 +202,10 @@ class GateDriver:
         self._on_error(error)
 
     def _ask_whether_it_may_hold(self) -> None:
-        if self._may_hold is None or not self._agent_speaks or self.transparent:
+        if self._may_hold is None or self.transparent:
             return
         holds = self._holds_now()
-        if holds != self.gate.agent_speaking:
+        if self._agent_speaks and holds != self.gate.agent_speaking:
             change = self.gate.agent_started if holds else self.gate.agent_stopped
             self._step(lambda: change(self.time))
 
