@@ -25,7 +25,7 @@ class Call:
         self.errors: list[Exception] = []
         self.driver = GateDriver(gate, on_event=self.decisions.append, on_error=self.errors.append)
         self.hold: TranscriptHold[str] = TranscriptHold(
-            self.driver, on_drop=self.dropped.append, cut=self.cut if cuts else None
+            self.driver, on_drop=lambda payload, reason: self.dropped.append(payload), cut=self.cut if cuts else None
         )
         self.driver.follow(self)
         self.now = 0.0

@@ -17,7 +17,7 @@ from livekit.agents.utils import AudioBuffer
 from pydantic import BaseModel
 
 from ..gate import GateEvent, GateEventKind
-from ..session import GateDriver, StreamClaim, TranscriptHold
+from ..session import DropReason, GateDriver, StreamClaim, TranscriptHold
 from .stt_stream_clock import SttStreamClock
 from .transcript_hold import item_of, speech_event_hold, timed_words
 from .wrapped import Wrapped, WrappedStream
@@ -35,10 +35,10 @@ class GatedSTT(Wrapped, STT[Any]):
     Args:
         inner: The STT.
         driver: The session's gate.
-        on_drop: Called for each transcript that is kept from the session.
+        on_drop: Called for each transcript that is kept from the session, and why.
     """
 
-    def __init__(self, inner: STT[Any], driver: GateDriver, *, on_drop: Callable[[SpeechEvent], None]) -> None:
+    def __init__(self, inner: STT[Any], driver: GateDriver, *, on_drop: Callable[[SpeechEvent, DropReason], None]) -> None:
         super().__init__(inner)
         self._driver = driver
         # What is held outlives a stream: after an error the session opens another one.

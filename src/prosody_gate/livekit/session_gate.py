@@ -26,7 +26,7 @@ from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
 from ..listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
 from ..profile import Profile
-from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
+from ..session import DropReason, GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
@@ -279,10 +279,11 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         if self._session is not None and agent is not None and is_at_rest:
             clear_realtime_input(self._session, agent)
 
-    def _on_drop(self, event: SpeechEvent) -> None:
+    def _on_drop(self, event: SpeechEvent, reason: DropReason) -> None:
         self._telemetry.count_dropped_transcript()
         if event.alternatives:
-            logger.debug("dropped: %r", event.alternatives[0].text, extra={"stt_event": event.type.value})
+            fields = {"stt_event": event.type.value, "prosody_gate_reason": reason.value}
+            logger.debug("dropped (%s): %r", reason, event.alternatives[0].text, extra=fields)
 
     def _on_error(self, error: Exception) -> None:
         self._telemetry.count_error()

@@ -10,7 +10,7 @@ from livekit.agents.stt import SpeechEvent, SpeechEventType
 from livekit.agents.types import NOT_GIVEN, TimedString
 
 from ..gate import TimedWord, Transcript
-from ..session import GateDriver, HeldItem, ItemKind, RemainingWords, TranscriptHold
+from ..session import DropReason, GateDriver, HeldItem, ItemKind, RemainingWords, TranscriptHold
 
 KINDS: Final = {
     SpeechEventType.START_OF_SPEECH: ItemKind.SPEECH_START,
@@ -22,12 +22,12 @@ KINDS: Final = {
 """What each event is to the hold; any other (usage) passes at once."""
 
 
-def speech_event_hold(driver: GateDriver, on_drop: Callable[[SpeechEvent], None]) -> TranscriptHold[SpeechEvent]:
+def speech_event_hold(driver: GateDriver, on_drop: Callable[[SpeechEvent, DropReason], None]) -> TranscriptHold[SpeechEvent]:
     """The hold of one LiveKit STT.
 
     Args:
         driver: The session's gate.
-        on_drop: Called with each event whose transcript is dropped.
+        on_drop: Called with each event whose transcript is dropped, and why.
     """
     return TranscriptHold(driver, on_drop=on_drop, cut=with_remaining_words)
 

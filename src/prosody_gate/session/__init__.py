@@ -8,10 +8,11 @@ from .prometheus_metrics import collectors, count_event
 from .session_metrics import MetricsRecorder, SessionMetrics
 from .stream_claim import StreamClaim
 from .threaded_listener import ThreadedListener, breathe
-from .transcript_hold import HeldItem, ItemKind, TranscriptHold
+from .transcript_hold import DropReason, HeldItem, ItemKind, TranscriptHold
 
 __all__ = [
     "AudioFeed",
+    "DropReason",
     "Follower",
     "GateDriver",
     "HeldItem",

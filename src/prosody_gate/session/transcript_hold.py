@@ -55,6 +55,22 @@ class ItemKind(str, Enum):
         return self.value
 
 
+class DropReason(str, Enum):
+    """Why the session does not get a transcript."""
+
+    CANCELLED = "cancelled"
+    """Its overlap was cancelled."""
+    STRAY = "stray"
+    """It is a backchannel over the agent and describes no speech that the gate knows."""
+    OVERDUE = "overdue"
+    """It is a backchannel that nothing was decided about for too long."""
+    CLEARED = "cleared"
+    """The session has closed the stream, to clear the user's turn, say, while it was held."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
 @dataclass(frozen=True, slots=True)
 class HeldItem(Generic[Payload]):
     """One item of a recogniser's stream."""
@@ -95,7 +111,7 @@ class TranscriptHold(Generic[Payload]):
 
     Args:
         driver: The session's gate.
-        on_drop: Called with each payload whose transcript is dropped.
+        on_drop: Called with each payload whose transcript is dropped, and why.
         cut: Makes the payload of a transcript with fewer words; None where transcripts are sent whole.
     """
 
@@ -103,7 +119,7 @@ class TranscriptHold(Generic[Payload]):
         self,
         driver: GateDriver,
         *,
-        on_drop: Callable[[Payload], None],
+        on_drop: Callable[[Payload, DropReason], None],
         cut: Callable[[Payload, RemainingWords], Payload] | None = None,
     ) -> None:
         self._driver = driver
@@ -181,8 +197,10 @@ class TranscriptHold(Generic[Payload]):
             text = held.item.transcript.text
             decision = self._driver.gate.decision_of(held.overlap)
             is_backchannel = not text.strip() or self._is_backchannel(text)
-            if decision is GateEventKind.CANCEL or (decision is None and is_backchannel):
+            if decision is GateEventKind.CANCEL:
                 out += self._cancelled(held)
+            elif decision is None and is_backchannel:
+                out += self._dropped(held, DropReason.OVERDUE)
             else:
                 out += self._sent(held)
         return out
@@ -198,6 +216,8 @@ class TranscriptHold(Generic[Payload]):
 
     def clear(self) -> None:
         """Forget all that is held: nobody gets it."""
+        for held in self._held:
+            self._dropped(held, DropReason.CLEARED)
         self._held.clear()
         self._utterance = _Utterance()
 
@@ -210,13 +230,13 @@ class TranscriptHold(Generic[Payload]):
         overlap = self._driver.gate.overlap_of(item.transcript)
         if overlap is None:
             if self._is_stray_backchannel(item.transcript):
-                self._on_drop(item.payload)
+                self._on_drop(item.payload, DropReason.STRAY)
                 return []
             return self._with_start(self._without_cancelled_words(item), self._utterance)
         if overlap.decision is None:
             return self._hold(item, overlap.number)
         if overlap.decision is GateEventKind.CANCEL and self._is_dropped(item.transcript, overlap.speech_end):
-            self._on_drop(item.payload)
+            self._on_drop(item.payload, DropReason.CANCELLED)
             return []
         return self._with_start(self._without_cancelled_words(item), self._utterance)
 
@@ -272,10 +292,13 @@ class TranscriptHold(Generic[Payload]):
         return [] if len(self._held) <= MAX_HELD else self._sent(self._held.pop(0))
 
     def _cancelled(self, held: _Held[Payload]) -> list[Payload]:
+        if held.item.kind is ItemKind.TRANSCRIPT and self._says_more(held.item.transcript):
+            return self._sent(held)
+        return self._dropped(held, DropReason.CANCELLED)
+
+    def _dropped(self, held: _Held[Payload], reason: DropReason) -> list[Payload]:
         if held.item.kind is ItemKind.TRANSCRIPT:
-            if self._says_more(held.item.transcript):
-                return self._sent(held)
-            self._on_drop(held.item.payload)
+            self._on_drop(held.item.payload, reason)
             return []
         # The end of an utterance whose start the session has.
         return [held.item.payload] if held.utterance.start_sent and held.utterance.start is not None else []
