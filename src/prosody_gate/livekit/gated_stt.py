@@ -38,7 +38,9 @@ class GatedSTT(Wrapped, STT[Any]):
         on_drop: Called for each transcript that is kept from the session, and why.
     """
 
-    def __init__(self, inner: STT[Any], driver: GateDriver, *, on_drop: Callable[[SpeechEvent, DropReason], None]) -> None:
+    def __init__(
+        self, inner: STT[Any], driver: GateDriver, *, on_drop: Callable[[SpeechEvent, DropReason], None]
+    ) -> None:
         super().__init__(inner)
         self._driver = driver
         # What is held outlives a stream: after an error the session opens another one.

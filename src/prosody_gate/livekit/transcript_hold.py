@@ -22,7 +22,9 @@ KINDS: Final = {
 """What each event is to the hold; any other (usage) passes at once."""
 
 
-def speech_event_hold(driver: GateDriver, on_drop: Callable[[SpeechEvent, DropReason], None]) -> TranscriptHold[SpeechEvent]:
+def speech_event_hold(
+    driver: GateDriver, on_drop: Callable[[SpeechEvent, DropReason], None]
+) -> TranscriptHold[SpeechEvent]:
     """The hold of one LiveKit STT.
 
     Args:
