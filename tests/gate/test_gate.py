@@ -492,3 +492,23 @@ def test_an_interrupt_phrase_at_the_end_of_the_users_own_turn_confirms() -> None
     said = Transcript(at=1.6, text="five five one stop", final=True, start=0.2, end=1.4)
     events = run_timeline(gate, speech=[OWN_TURN, (1.1, 1.4)], agent=[(1.0, 9.0)], transcripts=[said], until=4.0)
     assert [event.reason for event in events] == ["speech", "phrase"]
+
+
+@pytest.mark.parametrize("min_speech_duration", [0.0, 0.064, 0.25])
+def test_frames_that_are_measured_ahead_of_an_onset_are_those_that_a_look_back_gives(
+    monkeypatch: pytest.MonkeyPatch, min_speech_duration: float
+) -> None:
+    random = np.random.default_rng(5)
+    frames = random.normal(0.0, 0.05, (120, 512)).astype(np.float32).clip(-1.0, 1.0)
+    probabilities = [1.0 if index % 40 in (5, 12, *range(20, 35)) else 0.0 for index in range(120)]
+
+    def events_of(gate: Gate) -> list[dict[str, object]]:
+        gate.agent_started(0.0)
+        found = [gate.push(frame, p) for frame, p in zip(frames, probabilities, strict=True)]
+        return [event.to_dict() for events in found for event in events]
+
+    options = GateOptions(min_speech_duration=min_speech_duration)
+    ahead = events_of(Gate(options, lexicon=LEXICON))
+    monkeypatch.setattr(Gate, "_measure_ahead", lambda self: None)
+    assert events_of(Gate(options, lexicon=LEXICON)) == ahead
+    assert len(ahead) >= 3

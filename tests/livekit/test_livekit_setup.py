@@ -183,3 +183,11 @@ def test_cancelled_words_do_not_come_with_the_next_turn_of_a_recogniser_that_wai
             assert call.finals() == ["two of them"]
 
     run_virtual(main)
+
+
+def test_the_listeners_thread_is_there_before_the_first_overlap():
+    async def main():
+        async with VirtualCall(gate={"listener": None}) as call:
+            assert call.gate._listener._thread.is_alive()
+
+    run_virtual(main)

@@ -18,7 +18,7 @@ from ..errors import AudioError, OptionError
 from ..evidence import EvidenceSource, Observation, default_sources
 from ..lexicon import Lexicon
 from ..listener import Hypothesis, Listener
-from ..prosody import ProsodyAnalyzer
+from ..prosody import HISTORY_FRAMES, ProsodyAnalyzer, ProsodyFrame
 from ..vad import SpeechChange, SpeechSegmenter
 from .decision_rule import DecisionRule
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
@@ -94,6 +94,7 @@ class Gate:
         self._overlaps = LifeCycle()
         self._last_number = 0
         self._events: list[GateEvent] = []
+        self._ahead: list[ProsodyFrame] = []
         self._closed = False
         self.is_transcribed = True
         """Whether speech-to-text gets the user's audio now. False while something else keeps it away, as LiveKit does
@@ -329,6 +330,10 @@ class Gate:
         if frame is not None:
             self._analyzer.push(frame, speech_probability)
         change = self._segmenter.push(speech_probability)
+        if frame is not None and self._segmenter.candidate_onset is not None and self._agent_started is not None:
+            self._measure_ahead()
+        elif change is None:
+            self._ahead.clear()
         if change is SpeechChange.STARTED:
             self._begin_speech(has_audio=frame is not None)
         elif self._overlaps.held is not None:
@@ -363,7 +368,7 @@ class Gate:
         self._history.begin(onset, end, overlap, now=self._now, timeout=timeout, is_transcribed=self.is_transcribed)
         if has_audio:
             since_onset = round((self._frames * FRAME_DURATION - onset) / FRAME_DURATION)
-            frames = self._analyzer.look_back(LEAD_FRAMES + since_onset)
+            frames = self._frames_since_the_lead(since_onset)
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
             if self._listener is not None:
@@ -390,6 +395,20 @@ class Gate:
             self._move(overlap, Cause.SPEECH_ENDED, "")
         self._rule.weigh(overlap)
         self._confirm_if_sure(overlap)
+
+    def _measure_ahead(self) -> None:
+        """Measure what an overlap will need if this run of speech becomes one: at its onset all of it would be too much
+        at once."""
+        frames = [self._analyzer.measure()] if self._ahead else self._analyzer.look_back(LEAD_FRAMES + 1)
+        self._ahead.extend(frames)
+
+    def _frames_since_the_lead(self, since_onset: int) -> list[ProsodyFrame]:
+        """The measured frames from a little before the onset, `since_onset` frames ago, up to now."""
+        wanted = LEAD_FRAMES + since_onset
+        ahead, self._ahead = self._ahead, []
+        if len(ahead) == wanted - 1 and wanted <= HISTORY_FRAMES:
+            return [*ahead, self._analyzer.measure()]
+        return self._analyzer.look_back(wanted)
 
     def _recognise(self, overlap: Overlap, hypothesis: Hypothesis | None) -> None:
         if hypothesis is None:

@@ -105,6 +105,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             given_by="options",
             **overrides,
         )
+        self._factory.gate(listener=None)  # what gates share is computed now, not with the first audio
         self._listener = _listener_thread(self._factory)
         self._expects_transcripts = False
         self._driver = GateDriver(
@@ -220,6 +221,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             raise ProsodyGateError("attach: this gate follows another session; make one ProsodyGate a session")
         self._session = session
         self._driver.attached = True
+        if self._listener is not None:
+            self._listener.prepare()
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
         session.on("close", self._on_close)

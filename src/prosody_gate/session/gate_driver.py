@@ -81,7 +81,13 @@ class GateDriver:
     @property
     def transparent(self) -> bool:
         """Whether everything passes: after an error, and after the end."""
-        return self._failed or self._closed or self.gate.failure is not None
+        if self._failed or self._closed:
+            return True
+        try:
+            return self.gate.failure is not None
+        except Exception as error:  # it cannot be made
+            self.fail(error)
+            return True
 
     @property
     def lets_all_pass(self) -> bool:
@@ -135,7 +141,7 @@ class GateDriver:
         """Push the next frame of the user's channel; see `Gate.push`."""
         self._ask_whether_it_may_hold()
         self._step(lambda: self.gate.push(frame, speech_probability))
-        if not self.attached and self.gate.time >= UNATTACHED_PATIENCE:
+        if not self.attached and self.has_gate and self.gate.time >= UNATTACHED_PATIENCE:
             self.attached = True
             logger.warning(
                 "no session is attached: the gate does not learn when the agent speaks and holds nothing; "
@@ -170,7 +176,7 @@ class GateDriver:
             keeps_floor: Whether it has more to say: it is silent because a tool runs, say. See `Gate.agent_paused`.
         """
         self._agent_speaks = speaking
-        if not speaking and not self.has_gate:
+        if (not speaking and not self.has_gate) or self.transparent:
             return
         change = self.gate.agent_stopped
         if not self.lets_all_pass and (speaking or keeps_floor):
@@ -194,6 +200,10 @@ class GateDriver:
         if self._failed or self._closed:
             return
         self._failed = True
+        if self._gate is None:
+            logger.error("the gate cannot be made; everything passes", exc_info=error)
+            self._on_error(error)
+            return
         if error is not self.gate.failure:
             logger.error("the gate failed and is transparent from here on", exc_info=error)
         # What it held is sent as released; a gate that failed by itself has done so already.
