@@ -299,7 +299,7 @@ def test_room_and_speech_give_findings_in_plain_words_and_a_profile(folder: Path
 
 
 def test_one_file_with_both_and_a_name(folder: Path) -> None:
-    assert run("stereo.wav", "--channel", "1", "-o", "p.toml", "--name", "my desk").exit_code == 0
+    assert run("stereo.wav", "--user-channel", "1", "-o", "p.toml", "--name", "my desk").exit_code == 0
     assert Profile.load("p.toml").microphone.name == "my desk"
 
 
@@ -321,7 +321,7 @@ def test_json_alone_on_standard_output(folder: Path) -> None:
         (("--room", "narrow.wav", "--speech", "speech.wav"), "expected both from one microphone, at one rate"),
         (("--room", "tiny.wav", "--speech", "speech.wav"), "tiny.wav: is 0.010 s long; expected seconds of sound"),
         (("--room", "room.wav"), "--speech"),
-        (("stereo.wav",), "has 2 channels; expected --channel N"),
+        (("stereo.wav",), "has 2 channels; expected --user-channel N"),
         (("text.wav",), "text.wav: is not audio"),
         (("missing.wav",), "missing.wav: no such file"),
         ((), "expected one of FILE, --room"),

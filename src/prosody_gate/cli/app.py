@@ -11,6 +11,7 @@ import typer
 
 from .bench import bench
 from .calibrate import calibrate
+from .json_output import JsonCommand
 from .label import label
 from .one_line_errors import PROGRAM, OneLineErrors
 from .profile import profile_diff, profile_list, profile_show
@@ -25,15 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run)
-app.command("bench")(bench)
-app.command("calibrate")(calibrate)
+app.command("run", cls=JsonCommand)(run)
+app.command("bench", cls=JsonCommand)(bench)
+app.command("calibrate", cls=JsonCommand)(calibrate)
 app.command("label")(label)
-app.command("tune")(tune)
+app.command("tune", cls=JsonCommand)(tune)
 profiles = typer.Typer(no_args_is_help=True, help="List, show and compare microphone profiles.")
-profiles.command("list")(profile_list)
-profiles.command("show")(profile_show)
-profiles.command("diff")(profile_diff)
+profiles.command("list", cls=JsonCommand)(profile_list)
+profiles.command("show", cls=JsonCommand)(profile_show)
+profiles.command("diff", cls=JsonCommand)(profile_diff)
 app.add_typer(profiles, name="profile")
 
 

@@ -32,20 +32,20 @@ class GateSetup:
     def from_command_line(
         cls,
         *,
-        profile: Path | None = None,
+        profile: str | None = None,
         sensitivity: float | None = None,
-        option: Sequence[str] = (),
-        languages: Sequence[str] = (LISTENER_LANGUAGE,),
-        lexicons: Sequence[Path] = (),
+        option: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+        lexicons: Sequence[Path] | None = None,
         listener: bool | None = None,
     ) -> GateSetup:
         """Check what the command line says.
 
         Args:
-            profile: Path of a microphone profile.
+            profile: Name or path of a microphone profile.
             sensitivity: 0 to 1.
             option: Fields of `GateOptions`, each as `name=value`.
-            languages: Codes of packaged languages, the main one first.
+            languages: Codes of packaged languages, the main one first; English when None.
             lexicons: Paths of phrase files.
             listener: Whether to listen; None listens where English is among the languages.
 
@@ -53,7 +53,8 @@ class GateSetup:
             OptionError: The profile or an option cannot be used.
             LexiconError: A language or a phrase file cannot be used.
         """
-        fields = _fields(option)
+        fields = _fields(option or ())
+        languages = languages or (LISTENER_LANGUAGE,)
         if sensitivity is not None:
             if "sensitivity" in fields:
                 raise OptionError("--option sensitivity: given by --sensitivity too; expected one of them")
@@ -65,7 +66,7 @@ class GateSetup:
         start = GateOptions() if loaded is None else loaded.options()
         return cls(
             options=GateOptions.create("command line", **{**start.model_dump(), **fields}),
-            lexicon=Lexicon.load(languages, files=lexicons),
+            lexicon=Lexicon.load(languages, files=lexicons or ()),
             listener=knows if listener is None else listener,
             profile=loaded,
         )

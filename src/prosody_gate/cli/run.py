@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
+from .arguments import (
+    OUTPUT,
+    WHO,
+    AgentChannelOption,
+    AgentOption,
+    JsonOption,
+    LanguageOption,
+    LexiconOption,
+    ListenerOption,
+    NameValueOption,
+    ProfileOption,
+    QuietOption,
+    SensitivityOption,
+    UserChannelOption,
+    VadOption,
+)
+from .json_output import is_alone, name_json_file
 from .progress import progress_of
 
 if TYPE_CHECKING:
     from ..replay import ReplayResult
-
-WHO, OUTPUT = "Who speaks when", "Output"
-"""The panels of the help."""
 
 
 def run(
@@ -27,32 +40,9 @@ def run(
             help="The recording: WAV, FLAC, Ogg, MP3 or AIFF, 8 to 48 kHz.",
         ),
     ],
-    user_channel: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=WHO,
-            help="The user's channel, counted from 0. Of a stereo file name one: the other follows.",
-        ),
-    ] = None,
-    agent_channel: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=WHO,
-            help="The agent's channel, counted from 0: the agent speaks where this carries speech.",
-        ),
-    ] = None,
-    agent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            show_default=False,
-            rich_help_panel=WHO,
-            help="When the agent speaks, where it has no channel: always, never, or SPANS.json, a file with "
-            "a list of \\[start, end] in seconds. Default for a mono file: always.",
-        ),
-    ] = None,
+    user_channel: UserChannelOption = None,
+    agent_channel: AgentChannelOption = None,
+    agent: AgentOption = None,
     transcripts: Annotated[
         Path | None,
         typer.Option(
@@ -63,43 +53,14 @@ def run(
             "the last three may be left out.",
         ),
     ] = None,
-    sensitivity: Annotated[
-        float | None,
-        typer.Option(
-            metavar="0..1",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="The one knob: 0 confirms on strong evidence alone, 1 at the first hint. Default: 0.5.",
-        ),
-    ] = None,
-    profile: Annotated[
-        Path | None,
-        typer.Option(metavar="P.toml", rich_help_panel=GATE, help="Profile of the user's microphone."),
-    ] = None,
+    sensitivity: SensitivityOption = None,
+    profile: ProfileOption = None,
     listener: ListenerOption = None,
-    vad: Annotated[
-        str,
-        typer.Option(
-            metavar="silero|webrtc",
-            rich_help_panel=GATE,
-            help="What tells speech: a small neural network, or a light one.",
-        ),
-    ] = "silero",
+    vad: VadOption = "silero",
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            rich_help_panel=GATE,
-            help="Any other option of the gate, durations in seconds, for instance max_hold=2.0; may be "
-            "repeated. A wrong name lists them all.",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else, on standard output."),
-    ] = False,
+    option: NameValueOption = None,
+    as_json: JsonOption = None,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -108,10 +69,7 @@ def run(
             help="Draw what was heard, measured and decided on one time axis (.png, .svg or .pdf).",
         ),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No table and no progress, the sum alone."),
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run the gate over a recorded call and print what it decided, an overlap a row.
 
@@ -136,13 +94,12 @@ def run(
     from .gate_setup import GateSetup
     from .recordings import check_recording, choose_channels
 
-    languages = language or ["en"]
     setup = GateSetup.from_command_line(
         profile=profile,
         sensitivity=sensitivity,
-        option=option or (),
-        languages=languages,
-        lexicons=lexicon or (),
+        option=option,
+        languages=language,
+        lexicons=lexicon,
         listener=listener,
     )
     heard = () if transcripts is None else read_transcripts(transcripts)
@@ -175,7 +132,7 @@ def run(
 
     if plot is not None:
         plot_timeline(result, file, plot, options=setup.options, user_channel=channels.user)
-    if as_json:
+    if as_json is not None:
         about = {
             "vad": vad,
             "listener": setup.listener,
@@ -184,11 +141,11 @@ def run(
             "user_channel": channels.user,
             "agent_channel": channels.agent,
         }
-        report = to_json(result, recording=file, options=setup.options, setup=about)
-        # As bytes: the same on every terminal, whatever letters it has.
-        typer.echo(report.encode("utf-8", "backslashreplace"), nl=False)
+        as_json.write(to_json(result, recording=file, options=setup.options, setup=about))
+    if is_alone(as_json):
         return
     _print_for_people(result, with_table=not quiet)
+    name_json_file(as_json)
     if plot is not None:
         typer.echo(f"picture: {plot}")
 
