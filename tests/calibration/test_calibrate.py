@@ -353,6 +353,20 @@ def test_without_sounddevice_one_line_tells_what_to_install(folder: Path, monkey
     assert "pip install 'prosody-gate[record]'" in result.stderr
 
 
+def test_without_portaudio_one_line_tells_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_found(name: str) -> None:
+        raise OSError("PortAudio library not found")  # what sounddevice raises as it is imported
+
+    monkeypatch.setattr("importlib.import_module", not_found)
+    result = run("--record", "-o", "p.toml")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "prosody-gate: error: --record: the sound library PortAudio is not installed; install it with "
+        "sudo apt install libportaudio2 (Debian, Ubuntu) or brew install portaudio (macOS)\n"
+    )
+    assert not (folder / "p.toml").exists()
+
+
 def test_without_a_sound_device_one_line_tells_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class NoDevices:
         PortAudioError = RuntimeError
