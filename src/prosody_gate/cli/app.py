@@ -14,6 +14,7 @@ from .calibrate import calibrate
 from .json_output import JsonCommand
 from .label import label
 from .one_line_errors import PROGRAM, OneLineErrors
+from .options import options
 from .profile import profile_diff, profile_list, profile_show
 from .run import run
 from .tune import tune
@@ -31,6 +32,7 @@ app.command("bench", cls=JsonCommand)(bench)
 app.command("calibrate", cls=JsonCommand)(calibrate)
 app.command("label")(label)
 app.command("tune", cls=JsonCommand)(tune)
+app.command("options", cls=JsonCommand)(options)
 profiles = typer.Typer(no_args_is_help=True, help="List, show and compare microphone profiles.")
 profiles.command("list", cls=JsonCommand)(profile_list)
 profiles.command("show", cls=JsonCommand)(profile_show)
