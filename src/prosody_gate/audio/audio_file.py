@@ -46,7 +46,7 @@ class AudioFile:
 
         Raises:
             AudioError: The file is missing, a folder, empty, not audio, cut short as far as its header
-                tells, or its rate is not between 8 and 48 kHz.
+                says, or its rate is not between 8 and 48 kHz.
         """
         self._path = Path(path)
         if not os.path.exists(self._path):  # unlike Path.exists, False for a name that cannot be

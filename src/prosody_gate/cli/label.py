@@ -86,12 +86,12 @@ def label(
     from ..labelling import HELP, Labelling, LabelStore, proposals_of
     from ..replay import replay
     from ..vad import create_detector
-    from .gate_setup import GateSetup
+    from .gate_setup import gates_from_command_line
     from .progress import progress_of
     from .recordings import choose_channels
 
     manifest = call.with_suffix(".jsonl") if output is None else output
-    setup = GateSetup.from_command_line(
+    setup = gates_from_command_line(
         profile=profile,
         sensitivity=sensitivity,
         option=option,

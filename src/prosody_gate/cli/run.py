@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -30,6 +30,9 @@ from .progress import progress_of
 if TYPE_CHECKING:
     from ..replay import ReplayResult
 
+PART: Final = "A part of a long recording"
+"""Panel of the help."""
+
 
 def run(
     file: Annotated[
@@ -51,6 +54,27 @@ def run(
             help="Recorded speech-to-text, fed in as it arrived; one a line: "
             '{"at": seconds, "text": "...", "final": true, "start": seconds, "end": seconds}; '
             "the last three may be left out.",
+        ),
+    ] = None,
+    start: Annotated[
+        float | None,
+        typer.Option(
+            "--from",
+            metavar="S",
+            show_default=False,
+            rich_help_panel=PART,
+            help="Show the overlaps that begin from this time on, in seconds of the recording. The gate runs from 30 s "
+            "earlier, so that it knows the room and the user by then.",
+        ),
+    ] = None,
+    end: Annotated[
+        float | None,
+        typer.Option(
+            "--to",
+            metavar="S",
+            show_default=False,
+            rich_help_panel=PART,
+            help="Show the overlaps that begin before this time. The gate runs for 10 s more, to decide the last one.",
         ),
     ] = None,
     sensitivity: SensitivityOption = None,
@@ -82,19 +106,23 @@ def run(
 
         prosody-gate run call.wav --agent-channel 0 --user-channel 1 --plot call.png
 
+    A minute of a long call:
+
+        prosody-gate run call.wav --agent-channel 0 --from 1200 --to 1260 --plot minute.png
+
     A microphone alone, the agent speaking from 2 to 9.5 s, for a machine to read:
 
         echo '[[2.0, 9.5]]' > spans.json; prosody-gate run mic.flac --agent spans.json --json
     """
     # The imports that a help page or a wrong option need not wait for.
     from ..audio import AudioFile
-    from ..replay import read_transcripts, replay
+    from ..replay import length_with_leads, read_transcripts, replay, replay_part
     from ..report import check_plot_path, plot_timeline, to_json
     from ..vad import create_detector
-    from .gate_setup import GateSetup
-    from .recordings import check_recording, choose_channels
+    from .gate_setup import gates_from_command_line
+    from .recordings import check_recording, choose_channels, choose_part
 
-    setup = GateSetup.from_command_line(
+    setup = gates_from_command_line(
         profile=profile,
         sensitivity=sensitivity,
         option=option,
@@ -102,31 +130,32 @@ def run(
         lexicons=lexicon,
         listener=listener,
     )
-    heard = () if transcripts is None else read_transcripts(transcripts)
+    recorded = () if transcripts is None else read_transcripts(transcripts)
     if plot is not None:
         check_plot_path(plot)
     detector = create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
     with AudioFile(file) as recording:
         channels = choose_channels(recording, user=user_channel, agent=agent_channel, agent_speech=agent)
+        part = choose_part(recording, start=start, end=end)
         for channel in (channels.user, channels.agent):
-            warning = None if channel is None else check_recording(recording, channel)
+            checked = recording if part is None else recording.part(*part)
+            warning = None if channel is None else check_recording(checked, channel)
             if warning is not None:
                 typer.echo(f"prosody-gate: warning: {warning}", err=True)
         gate = setup.gate(expects_transcripts=transcripts is not None)
+        seconds = recording.duration if part is None else length_with_leads(recording, part)
         passes = 1 if channels.agent is None else 2
-        with progress_of(passes * recording.duration, wanted=not quiet) as advance:
-            result = replay(
-                recording,
-                gate,
-                user_channel=channels.user,
-                agent_channel=channels.agent,
-                agent=channels.agent_speech,
-                transcripts=heard,
-                detector=detector,
-                input_gain_db=setup.input_gain_db,
-                trace=plot is not None,
-                progress=advance,
-            )
+        with progress_of(passes * seconds, wanted=not (quiet or is_alone(as_json))) as advance:
+            given: dict[str, Any] = {
+                "user_channel": channels.user,
+                "agent_channel": channels.agent,
+                "agent": channels.agent_speech,
+                "transcripts": recorded,
+                "detector": detector,
+                "trace": plot is not None,
+                "progress": advance,
+            }
+            result = replay(recording, gate, **given) if part is None else replay_part(recording, gate, part, **given)
     if gate.failure is not None:
         raise gate.failure
 
@@ -135,7 +164,7 @@ def run(
     if as_json is not None:
         about = {
             "vad": vad,
-            "listener": setup.listener,
+            "listener": setup.listens,
             "languages": list(setup.lexicon.languages),
             "profile": None if setup.profile is None else setup.profile.microphone.name,
             "user_channel": channels.user,

@@ -3,7 +3,7 @@
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import NAT, GateOptions, OptionInfo, Tunable
-from .overlap import Overlap, Transcript
+from .overlap import OverlapView, Transcript
 
 __all__ = [
     "NAT",
@@ -13,7 +13,7 @@ __all__ = [
     "GateOptions",
     "GateState",
     "OptionInfo",
-    "Overlap",
+    "OverlapView",
     "Transcript",
     "Tunable",
     "probability_of",

@@ -31,7 +31,7 @@ def replay_part(
     agent_channel: int | None = None,
     transcripts: Iterable[Transcript] = (),
     detector: SpeechDetector | None = None,
-    input_gain_db: float = 0.0,
+    input_gain_db: float | None = None,
     trace: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> ReplayResult:
@@ -49,7 +49,7 @@ def replay_part(
         agent_channel: The agent's own channel.
         transcripts: Recorded speech-to-text.
         detector: VAD for both channels.
-        input_gain_db: How much louder than recorded the gate and its VAD hear the user, in dB.
+        input_gain_db: How much louder than recorded gate and VAD get the user, in dB; the gate's own when None.
         trace: Whether to keep a point for every frame of the stretch.
         progress: Called with the seconds of audio done so far, of `length_with_leads` (twice it with `agent_channel`).
 
