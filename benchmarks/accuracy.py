@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py --data ../shared/data
 
-Runs the shipped weights and the cross-validated ones: there, every speaker and every meeting is judged by weights
+Runs the shipped weights and the cross-validated ones: there, every speaker and every meeting is scored with weights
 that were fitted without them (benchmarks/fit_evidence.py leaves these in benchmarks/cache). The noises alone are not
 left out, for they are what all folds learn rooms from. Some fifteen minutes on two cores; try `--limit 20` first.
 """
@@ -20,8 +20,8 @@ from fitting.left_out_gates import LeftOutGates
 from prosody_gate.bench import (
     BenchReport,
     BenchSettings,
-    GateFactory,
     Item,
+    ItemGates,
     Manifest,
     SceneOptions,
     Share,
@@ -199,7 +199,7 @@ def main() -> None:
     overlaps = some_of(read_manifest(arguments.data / "overlaps" / "ami.jsonl.gz", strict=True), arguments.limit)
     lexicon = Lexicon.load()
     baselines = default_baselines(lexicon)
-    factories: dict[str, GateFactory] = {}
+    factories: dict[str, ItemGates] = {}
     if arguments.weights != "shipped":
         factories["cross-validated"] = LeftOutGates(lexicon, CACHE)
     if arguments.weights != "cross-validated":
@@ -212,7 +212,7 @@ def main() -> None:
         def measured(
             manifest: Manifest,
             settings: BenchSettings,
-            gates: GateFactory = gates,
+            gates: ItemGates = gates,
         ) -> BenchReport:
             return run_bench(manifest, settings, gates=gates, baselines=baselines, jobs=arguments.jobs)
 

@@ -18,8 +18,8 @@ from bench_material import DEMO_EVENTS, OVERLAPS, RATE, clips_manifest, noisy, v
 from prosody_gate.audio import AudioFile
 from prosody_gate.bench import (
     BenchSettings,
-    Heard,
     Item,
+    ItemStream,
     SceneMaker,
     SceneOptions,
     ShippedGates,
@@ -30,6 +30,7 @@ from prosody_gate.bench import (
 from prosody_gate.cli import app
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
+from prosody_gate.listener import Listener
 from prosody_gate.replay import read_frames, replay, spans_of_channel
 from prosody_gate.vad import create_detector
 
@@ -48,7 +49,26 @@ def report_of(folder: Path, *arguments: str | Path) -> dict[str, object]:
     return json.loads((folder / "out.json").read_text())  # type: ignore[no-any-return]
 
 
-def test_the_demo_conversation_is_judged_as_it_was_when_this_was_committed() -> None:
+class RecordingGates:
+    """Gates without evidence; keeps what it was asked for, and what it made."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, float]] = []
+        self.made: list[Gate] = []
+
+    def make_listener(self, _item: Item) -> Listener | None:
+        return None
+
+    def make_gate(
+        self, item: Item, options: GateOptions, *, listener: Listener | None, expects_transcripts: bool
+    ) -> Gate:
+        self.asked.append((item.group, options.sensitivity))
+        gate = Gate(options, lexicon=LEXICON, listener=listener, sources=[], expects_transcripts=expects_transcripts)
+        self.made.append(gate)
+        return gate
+
+
+def test_the_demo_conversation_is_decided_as_it_was_when_this_was_committed() -> None:
     report = run_bench(
         read_manifest(DEMO_EVENTS, strict=True),
         BenchSettings(),
@@ -70,7 +90,7 @@ def test_the_demo_conversation_is_judged_as_it_was_when_this_was_committed() -> 
     assert report.not_applicable == ("word list", "2 words", "3 words")
 
 
-def test_invented_overlaps_that_leave_no_doubt_are_all_judged_rightly(tmp_path: Path) -> None:
+def test_invented_overlaps_that_leave_no_doubt_are_all_decided_rightly(tmp_path: Path) -> None:
     report = run_bench(
         read_manifest(write_lines(tmp_path / "o.jsonl", OVERLAPS)),
         BenchSettings(interim_lag=0.3),
@@ -97,10 +117,11 @@ def test_the_gate_sees_what_a_replay_shows_it() -> None:
         spans = spans_of_channel(read_frames(audio, 0), detector)
         frames = list(read_frames(audio, 1))
     detector.reset()
-    heard = Heard.of([detector.frame_probability(frame) for frame in frames], spans, (), GateOptions())
-    assert tuple(heard.drive(Gate(lexicon=LEXICON), frames)) == replayed.events
+    probabilities = [detector.frame_probability(frame) for frame in frames]
+    stream = ItemStream.of(probabilities, spans, (), GateOptions(), frames=np.stack(frames))
+    assert tuple(stream.drive(Gate(lexicon=LEXICON))) == replayed.events
     onsets = {event.onset for event in replayed.events}
-    assert {overlap.start for overlap in heard.overlaps} == onsets
+    assert {overlap.start for overlap in stream.overlaps} == onsets
 
 
 def test_the_report_is_the_same_in_any_order_and_with_any_number_of_processes(tmp_path: Path) -> None:
@@ -122,18 +143,12 @@ def test_word_rules_and_gate_know_that_speech_to_text_ran_though_it_said_nothing
         soundfile.write(tmp_path / f"{index}.wav", noisy(voice(0.5), before=0.2, after=0.2), RATE)
         label = "interruption" if texts else "nonspeech"
         lines.append({"audio": f"{index}.wav", "label": label, "transcripts": texts})
-    expects = []
-
-    def gates(item: Item, options: GateOptions) -> Gate:
-        gate = Gate(options, lexicon=LEXICON, sources=[])
-        expects.append(gate)
-        return gate
-
+    gates = RecordingGates()
     manifest = read_manifest(write_lines(tmp_path / "m.jsonl", lines))
     report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=gates, baselines=default_baselines(LEXICON))
     by_name = {system.name: system for system in report.systems}
     assert by_name["word list"].false_interruptions.of == 2
-    assert [gate.expects_transcripts for gate in expects] == [True] * 3
+    assert [gate.expects_transcripts for gate in gates.made] == [True] * 3
 
 
 def test_calls_score_no_event_while_the_agent_is_silent_and_cap_what_it_runs_on(tmp_path: Path) -> None:
@@ -186,16 +201,11 @@ def test_a_sweep_decides_what_single_runs_with_a_listener_decide(tmp_path: Path)
     assert len(decided) > 1
 
 
-def test_a_gate_factory_is_asked_for_each_item_so_that_folds_can_have_their_own(tmp_path: Path) -> None:
-    asked: list[tuple[str, float]] = []
-
-    def gates(item: Item, options: GateOptions) -> Gate:
-        asked.append((item.group, options.sensitivity))
-        return Gate(options, lexicon=LEXICON, sources=[])
-
+def test_gates_are_asked_for_each_item_so_that_folds_can_have_their_own(tmp_path: Path) -> None:
+    gates = RecordingGates()
     manifest = read_manifest(write_lines(tmp_path / "o.jsonl", OVERLAPS[:2]))
     report = run_bench(manifest, BenchSettings(sweep=(0.1,)), gates=gates)
-    assert asked == [("a", 0.5), ("a", 0.1)] * 2
+    assert gates.asked == [("a", 0.5), ("a", 0.1)] * 2
     assert report.sweep[0].sensitivity == 0.1
 
 
@@ -259,7 +269,7 @@ def test_json_and_pictures_are_written_and_the_json_is_the_same_every_time(tmp_p
     second = bench(manifest, *LIGHT, "--sweep", "0.2,0.8", "--json", tmp_path / "out.json", "--quiet")
     assert second.stdout.startswith("gate: ")
     assert (tmp_path / "out.json").read_bytes() == text
-    assert first["format"] == 1
+    assert first["format"] == 2
     assert first["kind"] == "clips"
     assert first["events"]["by_label"] == {"backchannel": 2, "interruption": 2}  # type: ignore[index]
     assert "onset" in first["definitions"]  # type: ignore[operator]

@@ -134,7 +134,7 @@ def test_a_voice_that_is_too_quiet_for_the_vad_is_told_with_the_gain_that_it_nee
     assert "louder" in warning
 
 
-def test_a_loud_voice_is_heard_as_it_is(demo: Samples) -> None:
+def test_a_loud_voice_is_used_as_it_is(demo: Samples) -> None:
     loud = calibrate(sound(demo))
     assert loud.input_gain_db == 0.0
     assert "input_gain_db" not in loud.profile(name="a", source="b").to_dict()["microphone"]
@@ -445,8 +445,8 @@ def test_the_guided_dialogue_at_a_terminal_with_a_fake_microphone(tmp_path: Path
         terminal.expect("Enter begins")
         terminal.sendline("")
     terminal.expect("your room is at -60 dBFS, your voice")
-    terminal.expect("backchannels that were heard")
-    terminal.expect("stops that were heard")
+    terminal.expect("backchannels would stop the agent by mistake")
+    terminal.expect("stops would stop the agent")
     terminal.expect("written: p.toml")
     terminal.expect(pexpect.EOF)
     terminal.close()

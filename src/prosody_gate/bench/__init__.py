@@ -1,15 +1,15 @@
-"""How good and how fast: labelled recordings judged by the gate and by what people use today."""
+"""How good and how fast: the gate and what people use today, on labelled recordings."""
 
 from .bench_plots import check_plot_folder, plot_bench
 from .bench_report import BenchReport, SweepPoint
 from .bench_tables import bench_tables, gate_sentence
-from .gate_factory import GateFactory, ShippedGates, fresh_listener
-from .heard import Decision, Heard, speech_stretches
+from .evaluator import GATE, BenchSettings, Evaluator, best_label
 from .intervals import Share
-from .items import AMBIGUOUS, INTERRUPTION, LABELS, Call, Clip, LabelledEvent, WordOverlap
-from .judge import BenchSettings, best_label
-from .manifest import Item, Manifest, ManifestError, SkippedLine, read_manifest
-from .outcome import Outcome, Verdict
+from .item_gates import ItemGates, ShippedGates
+from .item_stream import ItemStream, ItemStreamReader, segmenter_of, speech_segments
+from .items import AMBIGUOUS, INTERRUPTION, LABELS, Call, Clip, Item, LabelledEvent, WordOverlap
+from .manifest import Manifest, ManifestError, SkippedLine, read_manifest
+from .outcome import Decision, Outcome, Verdict
 from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, default_baselines
 from .run_bench import run_bench, work_on
 from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
@@ -17,6 +17,7 @@ from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by
 
 __all__ = [
     "AMBIGUOUS",
+    "GATE",
     "INTERRUPTION",
     "IN_TIME",
     "LABELS",
@@ -27,9 +28,11 @@ __all__ = [
     "Call",
     "Clip",
     "Decision",
-    "GateFactory",
-    "Heard",
+    "Evaluator",
     "Item",
+    "ItemGates",
+    "ItemStream",
+    "ItemStreamReader",
     "LabelledEvent",
     "Manifest",
     "ManifestError",
@@ -53,13 +56,13 @@ __all__ = [
     "check_plot_folder",
     "confirmed_by",
     "default_baselines",
-    "fresh_listener",
     "gate_sentence",
     "over_telephone",
     "plot_bench",
     "read_at_analysis_rate",
     "read_manifest",
     "run_bench",
-    "speech_stretches",
+    "segmenter_of",
+    "speech_segments",
     "work_on",
 ]

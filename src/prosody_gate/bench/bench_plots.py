@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from ..atomic_file import check_writable, replacing
 from ..errors import OptionError
 from .bench_report import BenchReport
+from .evaluator import GATE
 from .intervals import Share
-from .judge import GATE
 from .system_score import DECIDED_BY, SystemScore
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Final
 
-from .judge import GATE, BenchSettings
+from .evaluator import GATE, BenchSettings
 from .manifest import Manifest, SkippedLine
 from .outcome import ItemOutcome, Outcome
 from .system_score import IN_TIME, SystemScore
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the JSON form; it changes when a field is renamed or changes its meaning."""
 
 DEFINITIONS: Final = {
@@ -66,7 +66,7 @@ class BenchReport:
     settings: Mapping[str, Any]
     """What it was run with, as JSON-ready values."""
     systems: tuple[SystemScore, ...]
-    """The gate first, then the baselines that could judge at least one event."""
+    """The gate first, then the baselines that could decide about at least one event."""
     not_applicable: tuple[str, ...]
     """Baselines that need transcripts where there were none."""
     outcomes: tuple[Outcome, ...]
@@ -82,7 +82,7 @@ class BenchReport:
     sweep: tuple[SweepPoint, ...] = ()
     """The gate by sensitivity, in ascending order."""
     about: Mapping[str, Any] = field(default_factory=dict)
-    """What else the caller wants to be told with the figures, as JSON-ready values."""
+    """What else the caller wants to have beside the figures, as JSON-ready values."""
 
     @classmethod
     def of(
@@ -95,27 +95,27 @@ class BenchReport:
         skipped: Sequence[SkippedLine] = (),
         about: Mapping[str, Any] | None = None,
     ) -> BenchReport:
-        """Score what was judged.
+        """Score what was decided.
 
         Args:
             manifest: What was read.
             settings: What it was run with.
             items: In order of the manifest.
             baselines: Names of all that ran.
-            skipped: Lines that turned out unusable while they were judged.
-            about: What else to tell with the figures.
+            skipped: Lines that turned out unusable only when they were read.
+            about: What else to put beside the figures.
         """
         outcomes = tuple(outcome for item in items for outcome in item.outcomes)
         calls = manifest.kind == "calls"
         speech = sum(item.agent_speech for item in items)
         systems, without = [], []
         for name in (GATE, *baselines):
-            judged = [(one, one.verdicts[name]) for one in outcomes if name in one.verdicts]
-            if not judged:
+            verdicts = [(one, one.verdicts[name]) for one in outcomes if name in one.verdicts]
+            if not verdicts:
                 without.append(name)
                 continue
-            strangers = sum(item.unlabelled.get(name, 0) for item in items) if calls else None
-            systems.append(SystemScore.of(name, judged, unlabelled=strangers, agent_speech=speech))
+            unlabelled = sum(item.unlabelled.get(name, 0) for item in items) if calls else None
+            systems.append(SystemScore.of(name, verdicts, unlabelled=unlabelled, agent_speech=speech))
         return cls(
             manifest=manifest.path.name,
             kind=manifest.kind,

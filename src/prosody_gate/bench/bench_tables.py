@@ -32,7 +32,7 @@ def bench_tables(report: BenchReport) -> list[RenderableType]:
 
 
 def heading(report: BenchReport) -> str:
-    """What was judged, in one line or two."""
+    """What the figures were measured on, in one line or two."""
     counts = ", ".join(f"{count} {label}" for label, count in report.counts.items())
     parts = [f"{report.manifest}: {len(report.outcomes)} events ({counts})"]
     if report.agent_speech is not None:
@@ -74,17 +74,17 @@ def systems_table(report: BenchReport) -> Table:
 
 
 def labels_table(report: BenchReport) -> Table:
-    """False interruptions by label, and the spread of the latency."""
+    """False interruptions by label, and the range of the latency."""
     labels = list(report.gate.false_by_label)
     rows = []
     for system in report.systems:
         latency = system.latency
-        spread = (
+        percentiles = (
             NONE
             if latency is None
             else " / ".join(f"{1000.0 * one.value:.0f}" for one in (latency.p10, latency.p50, latency.p90))
         )
-        rows.append([system.name, *[_share(system.false_by_label[label]) for label in labels], spread])
+        rows.append([system.name, *[_share(system.false_by_label[label]) for label in labels], percentiles])
     headers = [f"false:\n{label}" for label in labels]
     return _table("system", [*headers, "latency (ms)\np10 / p50 / p90"], rows)
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..audio import FRAME_SAMPLES, amplified
-from ..bench import INTERRUPTION, Heard
+from ..bench import INTERRUPTION, ItemStreamReader
 from ..gate import Gate, GateEventKind
 from ..lexicon import Lexicon
 from ..profile import Profile
-from ..replay import ALWAYS, Span
-from ..vad import SileroDetector
+from ..replay import Span
 from .guided_recording import Recorded
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What the gate made of one recording while an agent would have spoken throughout."""
+    """What the gate decides on one recording, as if an agent spoke throughout."""
 
     label: str
     """What each sound in it is."""
@@ -30,8 +28,8 @@ class Rehearsal:
         """The outcome in plain words."""
         count = len(self.overlaps)
         if self.label == INTERRUPTION:
-            return f"of {count} stops that were heard, {self.confirmed} would stop the agent"
-        return f"of {count} backchannels that were heard, {self.confirmed} would stop the agent by mistake"
+            return f"{self.confirmed} of {count} stops would stop the agent"
+        return f"{self.confirmed} of {count} backchannels would stop the agent by mistake"
 
 
 def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsal:
@@ -43,12 +41,8 @@ def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsa
     from ..listener import PocketSphinxListener
 
     assert recorded.task.label is not None
-    samples = amplified(recorded.sound.samples, profile.input_gain_db)
-    count = len(samples) // FRAME_SAMPLES
-    frames = samples[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
-    detector, options = SileroDetector(), profile.options()
-    probabilities = [detector.frame_probability(frame) for frame in frames]
-    heard = Heard.of(probabilities, (ALWAYS,), None, options)
+    options = profile.options()
+    stream = ItemStreamReader(options, input_gain_db=profile.input_gain_db).of_samples(recorded.sound.samples)
     gate = Gate(options, lexicon=lexicon, listener=PocketSphinxListener(), analyzer=profile.analyzer())
-    confirmed = {event.onset for event in heard.drive(gate, frames) if event.kind is GateEventKind.CONFIRM}
-    return Rehearsal(recorded.task.label, tuple(heard.overlaps), len(confirmed))
+    confirmed = {event.onset for event in stream.drive(gate) if event.kind is GateEventKind.CONFIRM}
+    return Rehearsal(recorded.task.label, tuple(stream.overlaps), len(confirmed))

@@ -15,11 +15,11 @@ from .gate_arguments import GATE, LanguageOption, LexiconOption
 if TYPE_CHECKING:
     from ..bench import BenchReport, SkippedLine
 
-WHAT, SCENE, WORK, OUTPUT = "What to judge", "Scenes, for clips", "The work", "Output"
+WHAT, SCENE, WORK, OUTPUT = "What to measure", "Scenes, for clips", "The work", "Output"
 """The panels of the help."""
 
-TOLD = 5
-"""Skipped lines that are told one by one."""
+LISTED = 5
+"""Skipped lines that are listed one by one."""
 
 
 def bench(
@@ -37,7 +37,7 @@ def bench(
             metavar="clips|calls|overlaps",
             show_default=False,
             rich_help_panel=WHAT,
-            help="What the lines are. Default: told from the first line's fields.",
+            help="What the lines are. Default: by the first line's fields.",
         ),
     ] = None,
     strict: Annotated[
@@ -45,7 +45,7 @@ def bench(
         typer.Option(
             "--strict",
             rich_help_panel=WHAT,
-            help="Stop at a line that cannot be used. Default: skip it, count it and tell it.",
+            help="Stop at a line that cannot be used. Default: skip it, count it and say so.",
         ),
     ] = False,
     interim_lag: Annotated[
@@ -94,7 +94,7 @@ def bench(
         typer.Option(
             metavar="silero|webrtc",
             rich_help_panel=GATE,
-            help="What tells speech, for every system: a small neural network, or a light one.",
+            help="What finds speech, for every system: a small neural network, or a light one.",
         ),
     ] = "silero",
     language: LanguageOption = None,
@@ -263,7 +263,7 @@ def bench(
                 "profile": None if setup.profile is None else setup.profile.microphone.name,
             },
         )
-    _tell_skipped(report.skipped)
+    _report_skipped(report.skipped)
     if as_json is not None:
         with replacing(as_json) as temporary:
             temporary.write_text(report.to_json(), encoding="utf-8")
@@ -290,11 +290,11 @@ def _sensitivities(sweep: str | None) -> tuple[float, ...]:
         raise OptionError(f"--sweep: expected numbers from 0 to 1 with commas between, got {sweep!r}") from None
 
 
-def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
-    for line in skipped[:TOLD]:
+def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
+    for line in skipped[:LISTED]:
         typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
-    if len(skipped) > TOLD:
-        typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
+    if len(skipped) > LISTED:
+        typer.echo(f"prosody-gate: warning: {len(skipped) - LISTED} more lines skipped", err=True)
 
 
 def _print_for_people(report: BenchReport, *, with_tables: bool) -> None:

@@ -85,8 +85,8 @@ def _latency(score: SystemScore, percentile: str) -> str:
 AIM, SEARCH, OUTPUT = "The aim", "The search", "Output"
 """The panels of the help."""
 
-TOLD = 5
-"""Skipped lines that are told one by one."""
+LISTED = 5
+"""Skipped lines that are listed one by one."""
 
 
 def tune(
@@ -189,7 +189,7 @@ def tune(
     listener: ListenerOption = None,
     vad: Annotated[
         str,
-        typer.Option(metavar="silero|webrtc", rich_help_panel=GATE, help="What tells speech."),
+        typer.Option(metavar="silero|webrtc", rich_help_panel=GATE, help="What finds speech."),
     ] = "silero",
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
@@ -244,8 +244,8 @@ def tune(
         check_counts,
         check_material,
         check_storage,
+        prepare_recordings,
         score,
-        spread,
         tuned_profile,
     )
     from ..vad import create_detector
@@ -273,7 +273,7 @@ def tune(
     if name is not None and not name.strip():
         raise OptionError(f"--name: expected text, got {name!r}")
     read = read_manifest(manifest)
-    _tell_skipped(read.skipped)
+    _report_skipped(read.skipped)
     items = check_material(read)
     check_storage(storage)
     settings = TuneSettings(
@@ -286,9 +286,11 @@ def tune(
     silent = quiet or as_json
     with (
         step_progress("listening", len(items), wanted=not silent) as advance,
-        spread(items, settings, source=str(manifest), jobs=jobs or os.cpu_count() or 1, progress=advance) as recordings,
+        prepare_recordings(
+            items, settings, source=str(manifest), jobs=jobs or os.cpu_count() or 1, progress=advance
+        ) as recordings,
     ):
-        _tell_skipped(recordings.skipped)
+        _report_skipped(recordings.skipped)
         check_counts(((event.group, event.is_interruption) for event in recordings.events), source=str(manifest))
         tuner = Tuner(recordings, space, objective, seed=seed, storage=storage)
         with step_progress("trying", trials, wanted=not silent) as tried:
@@ -315,20 +317,20 @@ def tune(
     typer.echo(f"written: {output}", err=as_json)
 
 
-def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
-    for line in skipped[:TOLD]:
+def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
+    for line in skipped[:LISTED]:
         typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
-    if len(skipped) > TOLD:
-        typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
+    if len(skipped) > LISTED:
+        typer.echo(f"prosody-gate: warning: {len(skipped) - LISTED} more lines skipped", err=True)
 
 
 def _why_not(result: TuneResult) -> str:
     from ..tuning import LEAST_FOLDS
 
     gain, before = result.gain, "what the search began with"
-    if gain.is_sure:
+    if gain.is_reliable:
         gain, before = result.gain_over_default, "the default options"
-    if gain.is_sure:
+    if gain.is_reliable:
         return "over all recordings nothing is likely better than what the search began with; --force writes that"
     if gain.folds < LEAST_FOLDS:
         return (

@@ -2,7 +2,7 @@
 
 from .agent_speech import LONGEST, Span, check_spans, read_spans, spans_of_channel
 from .replay import ALWAYS, ReplayResult, TracePoint, drive, read_frames, replay
-from .replay_words import TimedWord, replay_words
+from .replay_words import TimedWord, WordStream, replay_words, word_stream
 from .transcript_file import read_transcripts
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Span",
     "TimedWord",
     "TracePoint",
+    "WordStream",
     "check_spans",
     "drive",
     "read_frames",
@@ -20,4 +21,5 @@ __all__ = [
     "replay",
     "replay_words",
     "spans_of_channel",
+    "word_stream",
 ]
