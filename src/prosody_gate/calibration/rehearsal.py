@@ -27,6 +27,8 @@ class Rehearsal:
     def sentence(self) -> str:
         """The outcome in plain words."""
         count = len(self.overlaps)
+        if not count:
+            return f"no speech was found in the recording of the {self.label}s"
         if self.label == INTERRUPTION:
             return f"{self.confirmed} of {count} stops would stop the agent"
         return f"{self.confirmed} of {count} backchannels would stop the agent by mistake"

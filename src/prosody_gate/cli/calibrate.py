@@ -28,7 +28,7 @@ def calibrate(
         typer.Argument(
             metavar="FILE",
             show_default=False,
-            help="One recording with both: speech, and pauses in which the room is heard.",
+            help="One recording with both: speech, and pauses in which only the room sounds.",
         ),
     ] = None,
     room: Annotated[
@@ -85,7 +85,7 @@ def calibrate(
 ) -> None:
     """Measure your microphone, your room and your voice, and write a profile of them.
 
-    Tells in plain words what it measured and what is wrong where something is: clipping, a voice too close to the
+    Says in plain words what it measured and what is wrong where something is: clipping, a voice too close to the
     room, mains hum, a wrong device. A profile is a starting point: in the call the gate goes on adapting to room and
     speaker.
 
