@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from prosody_gate import GateFactory
 from prosody_gate.bench import (
     LEAD_IN,
     Outcome,
@@ -189,7 +190,8 @@ def calibrated(sources: Sequence[Source], microphone: Microphone, noise: Samples
 def onsets_of(manifest: Path, jobs: int) -> dict[str, float]:
     """Where the default VAD finds the first speech of each clip; where it finds none, where the clip begins."""
     items = check_material(read_manifest(manifest))
-    with prepare_recordings(items, TuneSettings(listener=False), source=str(manifest), jobs=jobs) as recordings:
+    settings = TuneSettings(gates=GateFactory(listener=False))
+    with prepare_recordings(items, settings, source=str(manifest), jobs=jobs) as recordings:
         return {event.name: LEAD_IN if event.onset is None else event.onset for event in recordings.events}
 
 
@@ -198,7 +200,8 @@ def score(
 ) -> SystemScore:
     items = check_material(read_manifest(manifest))
     scored: list[tuple[Outcome, Verdict]] = []
-    with prepare_recordings(items, TuneSettings(profile=profile), source=str(manifest), jobs=jobs) as recordings:
+    settings = TuneSettings(gates=GateFactory(profile=profile))
+    with prepare_recordings(items, settings, source=str(manifest), jobs=jobs) as recordings:
         for event, since_own in zip(recordings.events, recordings.evaluate(options).confirmed, strict=True):
             onset = onsets[event.name]
             latency = None if since_own is None else max(since_own + (event.onset or onset) - onset, 0.0)
@@ -211,11 +214,10 @@ def tuned(
     manifest: Path, profile: Profile | None, trials: int, jobs: int, objective: Objective
 ) -> tuple[GateOptions, bool]:
     """The options that `tune` finds, and whether it would write them."""
-    start = GateOptions() if profile is None else profile.options()
-    settings = TuneSettings(start=start, profile=profile)
+    settings = TuneSettings(gates=GateFactory.create(profile))
     items = check_material(read_manifest(manifest))
     with prepare_recordings(items, settings, source=str(manifest), jobs=jobs) as recordings:
-        result = Tuner(recordings, SearchSpace.of(start), objective).run(trials)
+        result = Tuner(recordings, SearchSpace.of(settings.start), objective).run(trials)
     return result.best.options, result.is_better
 
 

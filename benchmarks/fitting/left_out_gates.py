@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from prosody_gate import GateFactory, Lexicon, default_sources
 from prosody_gate.bench import Item
-from prosody_gate.evidence import EvidenceWeights, default_sources
-from prosody_gate.gate import Gate, GateOptions
-from prosody_gate.lexicon import Lexicon
-from prosody_gate.listener import Listener, PocketSphinxListener
+from prosody_gate.evidence import EvidenceWeights
 
 from .overlap_corpus import fold_of
 
@@ -26,22 +24,11 @@ class LeftOutGates:
     sources: tuple[str, ...] | None = None
     """Names of the evidence sources to use; all when None. Without "listener" gates do not listen on the device."""
 
-    def make_listener(self, _item: Item) -> Listener | None:
-        """A fresh listener where its evidence is used."""
-        return PocketSphinxListener() if self.sources is None or "listener" in self.sources else None
-
-    def make_gate(
-        self, item: Item, options: GateOptions, *, listener: Listener | None, expects_transcripts: bool
-    ) -> Gate:
-        """A gate with the weights of the item's fold."""
+    def __call__(self, item: Item) -> GateFactory:
+        """Gates with the weights of the item's fold."""
         weights = EvidenceWeights.load(self.cache / f"fold{fold_of(item.group, FOLDS)}")
         sources = default_sources(self.lexicon, weights)
         if self.sources is not None:
             sources = tuple(source for source in sources if source.name in self.sources)
-        return Gate(
-            options,
-            lexicon=self.lexicon,
-            listener=listener,
-            sources=sources,
-            expects_transcripts=expects_transcripts,
-        )
+        listens = self.sources is None or "listener" in self.sources
+        return GateFactory(lexicon=self.lexicon, listener=listens, sources=sources)

@@ -80,7 +80,7 @@ def test_the_pitch_is_that_of_the_voice(demo: Samples) -> None:
         assert geometric_mean(said.pitch_hz[said.is_voiced]) == pytest.approx(hertz, rel=0.02)
     # The same speech played faster is higher by as much.
     faster = np.asarray(soxr.resample(demo, 1.2, 1.0), np.float32)
-    assert calibrate(sound(faster)).pitch_hz == pytest.approx(1.2 * calibrate(sound(demo)).pitch_hz, rel=0.02)
+    assert calibrate(sound(faster)).pitch_hz == pytest.approx(1.2 * calibrate(sound(demo)).pitch_hz, rel=0.05)
 
 
 @pytest.mark.parametrize("level_dbfs", [0.0, -30.0])
@@ -116,7 +116,7 @@ def test_a_voice_that_the_vad_accepts_only_below_its_usual_threshold_is_enough(
     monkeypatch.setattr(
         SileroDetector, "frame_probability", lambda self, frame: min(true_probability(self, frame), 0.25)
     )
-    with pytest.raises(AudioError, match="0.0 s of speech found"):
+    with pytest.raises(AudioError, match=r"0\.0 s of speech found"):
         calibrate(sound(demo), sound(white(4.0, -60.0)))
 
 
@@ -173,7 +173,7 @@ def test_a_voice_that_is_too_quiet_for_the_vad_is_told_with_the_gain_that_it_nee
     quiet = demo * np.float32(10.0 ** (-25.0 / 20.0))
     (warning,) = [warning for warning in calibrate(sound(quiet)).warnings if "turn the microphone up" in warning]
     assert warning.startswith("your voice is at -5")
-    assert "louder" in warning
+    assert "amplifies you by 31 dB" in warning
 
 
 def test_a_loud_voice_is_used_as_it_is(demo: Samples) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from prosody_gate.bench import WordOverlap
 from prosody_gate.evidence import EvidenceWeights
-from prosody_gate.gate import GateOptions
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.replay.replay_words import TimedWord
 
@@ -48,6 +47,6 @@ def test_each_item_gets_the_weights_that_were_fitted_without_it(folds, monkeypat
     groups = ("ES2002a", "ES2002d", "IS1009b", "somebody", "else")
     for group in groups:
         item = WordOverlap(1, "x", group, "interruption", "ami", (TimedWord("no", 0.0, 0.2),))
-        make.make_gate(item, GateOptions(), listener=None, expects_transcripts=True)
+        make(item)
     assert asked == [f"fold{corpus.fold_of(group, 5)}" for group in groups]
     assert len(set(asked)) > 1

@@ -153,12 +153,10 @@ def test_a_line_tells_in_one_way_when_the_agent_speaks(manifest: Path) -> None:
 
 
 def test_a_gate_that_fails_is_told_as_in_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from prosody_gate.gate import Gate
-
     def broken(*_: object) -> None:
         raise RuntimeError("broken source")
 
-    monkeypatch.setattr(Gate, "_weigh", broken)
+    monkeypatch.setattr("prosody_gate.gate.decision_rule.DecisionRule.weigh", broken)
     with pytest.raises(RuntimeError, match="broken source"):
         run("mono.wav", "--silent")
 

@@ -23,12 +23,12 @@ from prosody_gate.bench import (
     Item,
     LabelledEvent,
     Manifest,
-    ShippedGates,
     read_manifest,
 )
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
 from prosody_gate.gate import GateEvent, GateOptions, Transcript
+from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.profile import Microphone, Profile
 from prosody_gate.tuning import (
@@ -72,11 +72,9 @@ HEADSET = Profile(
 )
 
 
-def live(item: Item, stream: CachedStream, options: GateOptions, settings: TuneSettings) -> list[GateEvent]:
-    """What a gate without any cache makes of an item."""
-    gates = ShippedGates(lexicon=settings.lexicon, listener=settings.listener, profile=settings.profile)
-    expects = bool(stream.stream.transcripts)
-    gate = gates.make_gate(item, options, listener=gates.make_listener(item), expects_transcripts=expects)
+def live(stream: CachedStream, options: GateOptions, settings: TuneSettings) -> list[GateEvent]:
+    """What a gate without any cache decides on a stream."""
+    gate = settings.gates.gate(options=options, expects_transcripts=bool(stream.stream.transcripts))
     return stream.stream.drive(gate)
 
 
@@ -92,9 +90,9 @@ def cached_equals_live(items: tuple[Item, ...], settings: TuneSettings) -> int:
     events = 0
     for options in OPTION_SETS:
         # All streams under one set, then under the next, as in a search: the decoder goes from stream to stream.
-        for item, stream in zip(items, streams, strict=True):
+        for stream in streams:
             found = stream.play(options)
-            assert found == live(item, stream, options, settings)
+            assert found == live(stream, options, settings)
             assert found == stream.play(options)
             events += len(found)
     return events
@@ -105,7 +103,7 @@ def test_a_cached_call_gives_the_live_gates_events_for_any_options() -> None:
 
 
 def test_a_cached_call_gives_the_live_gates_events_from_a_profiles_norms() -> None:
-    assert cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(profile=HEADSET)) > 30
+    assert cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(gates=GateFactory(profile=HEADSET))) > 30
 
 
 def test_a_cached_call_with_transcripts_gives_the_live_gates_events(tmp_path: Path) -> None:
@@ -150,7 +148,7 @@ def test_recordings_are_evaluated_as_in_a_benchmark() -> None:
     manifest = read_manifest(DEMO_EVENTS)
     recordings = Recordings([only_audio(item) for item in manifest.items], TuneSettings(), "demo")
     evaluation = recordings.evaluate(GateOptions())
-    evaluator = Evaluator(BenchSettings(), ShippedGates(), ())
+    evaluator = Evaluator(BenchSettings(), GateFactory(), ())
     outcomes = [outcome for item in manifest.items for outcome in evaluator.evaluate(item).outcomes]
     expected = {outcome.name: outcome.verdicts["gate"].confirmed for outcome in outcomes}
     found = {event.name: time for event, time in zip(recordings.events, evaluation.confirmed, strict=True)}
@@ -551,7 +549,7 @@ def test_clips_have_nothing_unlabelled() -> None:
 
 def named(**settings: Any) -> str:
     items = settings.pop("items", ())
-    recordings = FakeRecordings(items=items, settings=TuneSettings(**settings))
+    recordings = FakeRecordings(items=items, settings=TuneSettings(gates=GateFactory(**settings)))
     return study_name(recordings, SearchSpace.of(GateOptions()), Objective(), 0)  # type: ignore[arg-type]
 
 
@@ -610,7 +608,7 @@ def test_ctrl_c_does_not_wait_for_what_the_processes_are_at(folder: Path) -> Non
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
-    settings = TuneSettings(vad="webrtc", listener=False)
+    settings = TuneSettings(vad="webrtc", gates=GateFactory(listener=False))
     before = set(multiprocessing.active_children())
     began = time.monotonic()
     preparing = prepare_recordings(items, settings, source="clips.jsonl", jobs=2, progress=interrupted)
@@ -623,7 +621,7 @@ def test_ctrl_c_does_not_wait_for_what_the_processes_are_at(folder: Path) -> Non
 def test_the_bar_moves_while_the_processes_prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prosody_gate.tuning.parallel_recordings.BATCH", 2)
     items, done = check_material(read_manifest("clips.jsonl")), list[int]()
-    settings = TuneSettings(vad="webrtc", listener=False)
+    settings = TuneSettings(vad="webrtc", gates=GateFactory(listener=False))
     with prepare_recordings(items, settings, source="clips.jsonl", jobs=2, progress=done.append):
         assert done == [2, 4, 6, 8, 10, 12]
 
@@ -644,7 +642,7 @@ def test_material_is_counted_by_event_in_calls(tmp_path: Path) -> None:
 
 def test_several_processes_evaluate_as_one_does(folder: Path) -> None:
     items = check_material(read_manifest("clips.jsonl"))
-    settings = TuneSettings(vad="webrtc", listener=False)
+    settings = TuneSettings(vad="webrtc", gates=GateFactory(listener=False))
     found = []
     for jobs in (1, 2):
         with prepare_recordings(items, settings, source="clips.jsonl", jobs=jobs) as recordings:

@@ -3,10 +3,9 @@
 from .bench_plots import check_plot_folder, plot_bench
 from .bench_report import BenchReport, SweepPoint
 from .bench_tables import bench_tables, gate_sentence
-from .evaluator import GATE, BenchSettings, Evaluator, best_label
+from .evaluator import GATE, BenchSettings, Evaluator, ItemGates, best_label
 from .intervals import Share
-from .item_gates import ItemGates, ShippedGates
-from .item_stream import ItemStream, ItemStreamReader, segmenter_of, speech_segments
+from .item_stream import ItemStream, ItemStreamReader, speech_segments
 from .items import AMBIGUOUS, INTERRUPTION, LABELS, Call, Clip, Item, LabelledEvent, WordOverlap
 from .manifest import Manifest, ManifestError, SkippedLine, read_manifest
 from .outcome import Decision, Outcome, Verdict
@@ -42,7 +41,6 @@ __all__ = [
     "SceneOptions",
     "SetScore",
     "Share",
-    "ShippedGates",
     "SkippedLine",
     "SpeechDurationRule",
     "SweepPoint",
@@ -62,7 +60,6 @@ __all__ = [
     "read_at_analysis_rate",
     "read_manifest",
     "run_bench",
-    "segmenter_of",
     "speech_segments",
     "work_on",
 ]

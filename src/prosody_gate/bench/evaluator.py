@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ..errors import OptionError
 from ..gate import GateEventKind, GateOptions
+from ..gate_factory import GateFactory
 from ..listener import CachedListener, Listener, ListenerSteps, SharedListener, frames_then_silence
 from ..replay import ALWAYS, Span
 from ..vad import DetectorName
-from .item_gates import ItemGates
 from .item_stream import ItemStream, ItemStreamReader
 from .items import AMBIGUOUS, Call, Clip, Item, LabelledEvent, WordOverlap
 from .outcome import Decision, ItemOutcome, Outcome, Verdict, verdict_of
@@ -83,6 +83,21 @@ LABEL_TOLERANCE: Final = 0.3
 """Seconds by which a person's label and the VAD may disagree about where a sound begins or ends."""
 
 
+class ItemGates(Protocol):
+    """Gives the gates of each item, in the process that evaluates it; it must be possible to pickle.
+
+    Cross-validation gives each item gates whose evidence was fitted without the item's `group`.
+    """
+
+    def __call__(self, item: Item) -> GateFactory:
+        """What makes the gates of one item.
+
+        Args:
+            item: What they are for.
+        """
+        ...
+
+
 class _Decisions(NamedTuple):
     """All systems' decisions over one stream."""
 
@@ -95,14 +110,15 @@ class Evaluator:
 
     Args:
         settings: What the benchmark is run with.
-        gates: Makes the gates of each item.
+        gates: Makes the gates of all items, or gives what makes those of each. Its options are not used: those of the
+            settings are.
         baselines: What the gate is compared with.
 
     Raises:
         AudioError: The noise for the scenes cannot be read.
     """
 
-    def __init__(self, settings: BenchSettings, gates: ItemGates, baselines: Sequence[Baseline]) -> None:
+    def __init__(self, settings: BenchSettings, gates: GateFactory | ItemGates, baselines: Sequence[Baseline]) -> None:
         self._settings = settings
         self._gates = gates
         self._baselines = tuple(baselines)
@@ -122,8 +138,9 @@ class Evaluator:
 
     def _decide(self, item: Item, stream: ItemStream) -> _Decisions:
         options = self._settings.options
-        listener = self._listeners(item, stream)
-        systems = {GATE: self._gate_decisions(item, options, stream, listener)}
+        gates = self._gates if isinstance(self._gates, GateFactory) else self._gates(item)
+        listener = self._listeners(gates, stream)
+        systems = {GATE: _gate_decisions(gates, options, stream, listener)}
         for baseline in self._baselines:
             if stream.transcribed or not baseline.needs_transcripts:
                 systems[baseline.name] = baseline.decide(stream)
@@ -131,51 +148,52 @@ class Evaluator:
             sensitivity: (
                 systems[GATE]
                 if sensitivity == options.sensitivity
-                else self._gate_decisions(item, options.replace(sensitivity=sensitivity), stream, listener)
+                else _gate_decisions(gates, options.replace(sensitivity=sensitivity), stream, listener)
             )
             for sensitivity in self._settings.sensitivities
         }
         return _Decisions(systems, sweep)
 
-    def _listeners(self, item: Item, stream: ItemStream) -> Callable[[], Listener | None]:
+    def _listeners(self, gates: GateFactory, stream: ItemStream) -> Callable[[], Listener | None]:
         """Makes the listener of each gate; those of a sweep share what one decoder recognises."""
-        frames, gates = stream.frames, self._gates
+        frames = stream.frames
         if frames is None:
             return lambda: None
         if not self._settings.sweep:
-            return lambda: gates.make_listener(item)
-        if not stream.overlaps or (true_listener := gates.make_listener(item)) is None:
+            return gates.make_listener
+        if not stream.overlaps or (true_listener := gates.make_listener()) is None:
             return lambda: None
         decoder, root, frame_at = SharedListener(lambda: true_listener), ListenerSteps(), frames_then_silence(frames)
         return lambda: CachedListener(root, decoder, frame_at)
 
-    def _gate_decisions(
-        self, item: Item, options: GateOptions, stream: ItemStream, listener: Callable[[], Listener | None]
-    ) -> list[Decision]:
-        if not stream.overlaps:
-            return []
-        gate = self._gates.make_gate(item, options, listener=listener(), expects_transcripts=stream.transcribed)
-        holds: dict[int, float] = {}
-        decisions = []
-        for event in stream.drive(gate):
-            if event.kind is GateEventKind.HOLD:
-                holds[event.overlap] = event.time
-                continue
-            decisions.append(
-                Decision(
-                    event.onset,
-                    event.time,
-                    confirm=event.kind is GateEventKind.CONFIRM,
-                    reason=event.reason,
-                    probability=event.probability,
-                    evidence=dict(event.evidence),
-                    transcript=event.transcript,
-                    recognised=event.recognised,
-                    held=holds[event.overlap],
-                    cancel=event.kind is GateEventKind.CANCEL,
-                )
+
+def _gate_decisions(
+    gates: GateFactory, options: GateOptions, stream: ItemStream, listener: Callable[[], Listener | None]
+) -> list[Decision]:
+    if not stream.overlaps:
+        return []
+    gate = gates.gate(options=options, listener=listener(), expects_transcripts=stream.transcribed)
+    holds: dict[int, float] = {}
+    decisions = []
+    for event in stream.drive(gate):
+        if event.kind is GateEventKind.HOLD:
+            holds[event.overlap] = event.time
+            continue
+        decisions.append(
+            Decision(
+                event.onset,
+                event.time,
+                confirm=event.kind is GateEventKind.CONFIRM,
+                reason=event.reason,
+                probability=event.probability,
+                evidence=dict(event.evidence),
+                transcript=event.transcript,
+                recognised=event.recognised,
+                held=holds[event.overlap],
+                cancel=event.kind is GateEventKind.CANCEL,
             )
-        return decisions
+        )
+    return decisions
 
 
 def _outcome_of_call(call: Call, stream: ItemStream, decisions: _Decisions) -> ItemOutcome:

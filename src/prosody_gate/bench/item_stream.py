@@ -72,7 +72,7 @@ class ItemStream:
 
     def with_options(self, options: GateOptions) -> ItemStream:
         """The same stream, with the user's speech as these options find it."""
-        return replace(self, segments=tuple(speech_segments(self.probabilities, segmenter_of(options))))
+        return replace(self, segments=tuple(speech_segments(self.probabilities, options)))
 
     @property
     def overlaps(self) -> list[Span]:
@@ -196,18 +196,14 @@ class ItemStreamReader:
         return self._detector
 
 
-def segmenter_of(options: GateOptions) -> SpeechSegmenter:
-    """A fresh segmenter with a gate's VAD options."""
-    return SpeechSegmenter(
-        activation_threshold=options.activation_threshold,
-        deactivation_threshold=options.deactivation_threshold,
-        min_speech_duration=options.min_speech_duration,
-        min_silence_duration=options.min_silence_duration,
-    )
+def speech_segments(probabilities: Sequence[float], options: GateOptions) -> list[Span]:
+    """The segments of speech that a gate with these options finds.
 
-
-def speech_segments(probabilities: Sequence[float], segmenter: SpeechSegmenter) -> list[Span]:
-    """The segments of speech that a fresh segmenter finds."""
+    Args:
+        probabilities: Speech probability of each frame.
+        options: Their VAD thresholds and durations count.
+    """
+    segmenter = SpeechSegmenter(**options.segmenter_options)
     segments = []
     for probability in probabilities:
         if segmenter.push(probability) is SpeechChange.ENDED:

@@ -11,9 +11,9 @@ from typing import Any, Final
 import joblib
 
 from ..errors import AudioError, OptionError
+from ..gate_factory import GateFactory
 from .bench_report import BenchReport
-from .evaluator import BenchSettings, Evaluator
-from .item_gates import ItemGates
+from .evaluator import BenchSettings, Evaluator, ItemGates
 from .items import Item
 from .manifest import Manifest, ManifestError, SkippedLine
 from .outcome import ItemOutcome
@@ -71,7 +71,7 @@ def run_bench(
     manifest: Manifest,
     settings: BenchSettings,
     *,
-    gates: ItemGates,
+    gates: GateFactory | ItemGates,
     baselines: Sequence[Baseline] = (),
     jobs: int | None = None,
     strict: bool = False,
@@ -87,7 +87,7 @@ def run_bench(
     Args:
         manifest: What to evaluate on.
         settings: What to evaluate it with.
-        gates: Makes the gates of each item.
+        gates: Makes the gates of all items, or gives what makes those of each.
         baselines: What the gate is compared with.
         jobs: Processes; None leaves it to joblib's configuration (one, unless set otherwise).
         strict: Whether a recording that cannot be used is an error; otherwise it is skipped and reported.
@@ -136,7 +136,7 @@ def evaluate_items(
     place: int,
     items: Sequence[Item],
     settings: BenchSettings,
-    gates: ItemGates,
+    gates: GateFactory | ItemGates,
     baselines: Sequence[Baseline],
     source: str,
 ) -> tuple[int, list[ItemOutcome | SkippedLine]]:
@@ -146,7 +146,7 @@ def evaluate_items(
         place: Which part of the work this is; handed back.
         items: What to evaluate on.
         settings: What to evaluate it with.
-        gates: Makes the gates of each item.
+        gates: Makes the gates of all items, or gives what makes those of each.
         baselines: What the gate is compared with.
         source: Name of the manifest, for errors.
 

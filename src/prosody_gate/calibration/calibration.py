@@ -121,9 +121,7 @@ class Calibration:
         if self.voice_dbfs < QUIET_DBFS:
             advice = f"turn the microphone up, by {USUAL_DBFS - self.voice_dbfs:.0f} dB at best, and calibrate again"
             if self.input_gain_db:
-                advice += (
-                    f"; until then this profile makes your voice {self.input_gain_db:.0f} dB louder for gate and VAD"
-                )
+                advice += f"; until then this profile amplifies you by {self.input_gain_db:.0f} dB for gate and VAD"
             found.append(
                 f"your voice is at {self.voice_dbfs:.0f} dBFS, so quiet that VADs miss short words; expected "
                 f"{QUIET_DBFS:.0f} or more: {advice}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..bench import INTERRUPTION, ItemStreamReader
-from ..gate import Gate, GateEventKind
-from ..lexicon import Lexicon
-from ..profile import Profile
+from ..gate import GateEventKind
+from ..gate_factory import GateFactory
 from ..replay import Span
 from .guided_recording import Recorded
 
@@ -34,17 +33,18 @@ class Rehearsal:
         return f"{self.confirmed} of {count} backchannels would stop the agent by mistake"
 
 
-def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsal:
-    """Drive a gate with a profile over a recording of sounds that are all of one kind.
+def rehearse(recorded: Recorded, gates: GateFactory) -> Rehearsal:
+    """Drive a gate over a recording of sounds that are all of one kind.
+
+    Args:
+        recorded: A task with a label.
+        gates: With the profile to try.
 
     Raises:
         ModelError: A model is missing or damaged.
     """
-    from ..listener import PocketSphinxListener
-
     assert recorded.task.label is not None
-    options = profile.options()
-    stream = ItemStreamReader(options, input_gain_db=profile.input_gain_db).of_samples(recorded.sound.samples)
-    gate = Gate(options, lexicon=lexicon, listener=PocketSphinxListener(), analyzer=profile.analyzer())
-    confirmed = {event.onset for event in stream.drive(gate) if event.kind is GateEventKind.CONFIRM}
+    reader = ItemStreamReader(gates.options, input_gain_db=gates.input_gain_db)
+    stream = reader.of_samples(recorded.sound.samples)
+    confirmed = {event.onset for event in stream.drive(gates.gate()) if event.kind is GateEventKind.CONFIRM}
     return Rehearsal(recorded.task.label, tuple(stream.overlaps), len(confirmed))

@@ -141,7 +141,7 @@ def _record(output: Path, *, device: str | None, keep: Path | None, name: str | 
     from ..calibration import MicrophoneRecorder, Samples, Task, check_keep_folder, record_tasks, rehearse
     from ..calibration import calibrate as measure
     from ..calibration import keep as keep_recordings
-    from ..lexicon import Lexicon
+    from ..gate_factory import GateFactory
     from .progress import level_meter
 
     if keep is not None:
@@ -166,8 +166,8 @@ def _record(output: Path, *, device: str | None, keep: Path | None, name: str | 
     by_name = {one.task.name: one for one in recorded}
     calibration = measure(by_name["speech"].sound, by_name["room"].sound)
     profile = calibration.profile(name=name or recorder.name, source=f"calibrate --record, {recorder.name}")
-    lexicon = Lexicon.load()
-    rehearsals = [rehearse(one, profile, lexicon) for one in recorded if one.task.label is not None]
+    gates = GateFactory.create(profile)
+    rehearsals = [rehearse(one, gates) for one in recorded if one.task.label is not None]
     if keep is not None:
         manifest = keep_recordings(keep, recorded, rehearsals, sample_rate=recorder.sample_rate)
         typer.echo(f"kept: {keep}, labelled in {manifest}", err=as_json)

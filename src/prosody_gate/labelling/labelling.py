@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..atomic_file import replacing
-from ..bench import LABELS, ManifestError, segmenter_of, speech_segments
+from ..bench import LABELS, ManifestError, speech_segments
 from ..calibration import Player
 from ..errors import OptionError
 from ..gate import GateEventKind, GateOptions
@@ -163,7 +163,7 @@ def proposals_of(result: ReplayResult, options: GateOptions) -> tuple[Proposal, 
         result: With its trace.
         options: Of the gate.
     """
-    segments = speech_segments([point.speech_probability for point in result.trace], segmenter_of(options))
+    segments = speech_segments([point.speech_probability for point in result.trace], options)
     ends = {segment.start: segment.end for segment in segments}
     proposals: dict[float, Proposal] = {}
     for event in result.decisions:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..bench import ItemStream
 from ..evidence import EvidenceWeights, GruNetwork, VoiceEvidence, VoiceFeatures
-from ..gate import Gate, GateEvent, GateOptions
+from ..gate import GateEvent, GateOptions
 from ..listener import CachedListener, ListenerSteps, frames_then_silence
 from ..prosody import Pitch, PitchTracker, ProsodyAnalyzer, ProsodyFrame
 from ..replay import Span
@@ -38,7 +38,7 @@ class CachedStream:
         self._front_end = front_end
         self.stream = stream
         """What the gates get."""
-        self._analyzer = _analyzer_of(front_end)
+        self._analyzer = front_end.settings.gates.make_analyzer(partial(CachedAnalyzer, MeasuredFrames()))
         self._voice = VoiceRuns()
         self._steps = ListenerSteps()
         self._frame_at = frames_then_silence(stream.frames)
@@ -53,9 +53,8 @@ class CachedStream:
         self._analyzer.reset()
         front_end.voice.runs = self._voice
         decoder = front_end.decoder
-        gate = Gate(
-            options,
-            lexicon=front_end.settings.lexicon,
+        gate = front_end.settings.gates.gate(
+            options=options,
             listener=None if decoder is None else CachedListener(self._steps, decoder, self._frame_at),
             sources=front_end.sources,
             analyzer=self._analyzer,
@@ -66,12 +65,6 @@ class CachedStream:
     def overlaps(self, options: GateOptions) -> list[Span]:
         """User speech that begins while the agent speaks, as these options find it."""
         return self.stream.with_options(options).overlaps
-
-
-def _analyzer_of(front_end: FrontEnd) -> ProsodyAnalyzer:
-    profile = front_end.settings.profile
-    make = partial(CachedAnalyzer, MeasuredFrames())
-    return make() if profile is None else profile.analyzer(make)
 
 
 _NOTHING: Final = np.zeros(0, np.float32)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from ..bench import Call, Clip, ItemStreamReader, SceneOptions
 from ..evidence import EvidenceSource, EvidenceWeights, VoiceEvidence, default_sources
 from ..gate import GateOptions
-from ..lexicon import Lexicon
+from ..gate_factory import GateFactory
 from ..listener import SharedListener
-from ..profile import Profile
 from ..vad import DetectorName
 from .caches import CachedStream, CachedVoice
 
@@ -18,18 +17,18 @@ from .caches import CachedStream, CachedVoice
 class TuneSettings:
     """All that no trial changes; it can be pickled."""
 
-    start: GateOptions = field(default_factory=GateOptions)
-    """Where the search starts, and what its result is compared with."""
-    profile: Profile | None = None
-    """Where noise floor and speaker norms start from."""
-    lexicon: Lexicon = field(default_factory=Lexicon.load)
-    """Phrases."""
-    listener: bool = True
-    """Whether gates listen on the device."""
+    gates: GateFactory = field(default_factory=GateFactory)
+    """Phrases, profile and listener of all gates; the search starts from its options, and its result is compared with
+    those."""
     vad: DetectorName = "silero"
     """What finds speech."""
     scene: SceneOptions = field(default_factory=SceneOptions)
     """How clips are put into scenes."""
+
+    @property
+    def start(self) -> GateOptions:
+        """The options that the search starts from."""
+        return self.gates.options
 
 
 class FrontEnd:
@@ -48,17 +47,14 @@ class FrontEnd:
         self.voice = CachedVoice(weights)
         self.sources: tuple[EvidenceSource, ...] = tuple(
             self.voice if isinstance(source, VoiceEvidence) else source
-            for source in default_sources(settings.lexicon, weights)
+            for source in default_sources(settings.gates.lexicon, weights)
         )
-        self.decoder: SharedListener | None = None
-        if settings.listener:
-            from ..listener import PocketSphinxListener
-
-            self.decoder = SharedListener(PocketSphinxListener)
+        listener = settings.gates.make_listener()
+        self.decoder = None if listener is None else SharedListener(lambda: listener)
         self._reader = ItemStreamReader(
             settings.start,
             vad=settings.vad,
-            input_gain_db=0.0 if settings.profile is None else settings.profile.input_gain_db,
+            input_gain_db=settings.gates.input_gain_db,
             scene=settings.scene,
         )
 

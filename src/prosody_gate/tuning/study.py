@@ -32,7 +32,7 @@ RANDOM_TRIALS: Final = 15
 def study_name(recordings: ParallelRecordings, space: SearchSpace, objective: Objective, seed: int) -> str:
     """A name for all that trials must have in common to be compared."""
     settings = recordings.settings
-    lexicon = settings.lexicon
+    gates = settings.gates
     common: list[Any] = [
         sorted((event.name, event.label, event.group, str(event.onset)) for event in recordings.events),
         sorted(_content(item) for item in recordings.items),
@@ -40,8 +40,14 @@ def study_name(recordings: ParallelRecordings, space: SearchSpace, objective: Ob
         [list(tunable) for tunable in space.tunables],
         repr(objective),
         seed,
-        None if settings.profile is None else settings.profile.to_dict()["microphone"],
-        [settings.listener, settings.vad, lexicon.languages, sorted(lexicon.ignore), sorted(lexicon.interrupt)],
+        None if gates.profile is None else gates.profile.to_dict()["microphone"],
+        [
+            gates.listens,
+            settings.vad,
+            gates.lexicon.languages,
+            sorted(gates.lexicon.ignore),
+            sorted(gates.lexicon.interrupt),
+        ],
         settings.scene.to_dict(),
         installed_version(),
         dict(EvidenceWeights.load().provenance),
