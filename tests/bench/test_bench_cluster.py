@@ -30,7 +30,7 @@ def scheduler() -> Iterator[str]:
 
 def test_a_dask_cluster_gives_the_report_that_one_process_gives(scheduler: str, tmp_path: Path) -> None:
     manifest = clips_manifest(tmp_path, count=20)
-    light = ["bench", str(manifest), "--vad", "webrtc", "--listener", "off", "--json"]
+    light = ["bench", str(manifest), "--vad", "webrtc", "--no-listener", "--json"]
     alone = CliRunner().invoke(app, [*light, str(tmp_path / "alone.json"), "--jobs", "1"])
     assert alone.exit_code == 0
     on_cluster = [*light, str(tmp_path / "cluster.json"), "--backend", "dask", "--scheduler", scheduler]

@@ -342,7 +342,7 @@ def test_room_and_speech_give_findings_in_plain_words_and_a_profile(folder: Path
 
 
 def test_one_file_with_both_and_a_name(folder: Path) -> None:
-    assert run("stereo.wav", "--channel", "1", "-o", "p.toml", "--name", "my desk").exit_code == 0
+    assert run("stereo.wav", "--user-channel", "1", "-o", "p.toml", "--name", "my desk").exit_code == 0
     assert Profile.load("p.toml").microphone.name == "my desk"
 
 
@@ -365,7 +365,7 @@ def test_json_alone_on_standard_output(folder: Path) -> None:
         (("--room", "narrow.wav", "--speech", "speech.wav"), "expected both from one microphone, at one rate"),
         (("--room", "tiny.wav", "--speech", "speech.wav"), "tiny.wav: is 0.010 s long; expected seconds of sound"),
         (("--room", "room.wav"), "--speech"),
-        (("stereo.wav",), "has 2 channels; expected --channel N"),
+        (("stereo.wav",), "has 2 channels; expected --user-channel N"),
         (("text.wav",), "text.wav: is not audio"),
         (("missing.wav",), "missing.wav: no such file"),
         ((), "expected one of FILE, --room"),
@@ -395,6 +395,20 @@ def test_without_sounddevice_one_line_tells_what_to_install(folder: Path, monkey
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "pip install 'prosody-gate[record]'" in result.stderr
+
+
+def test_without_portaudio_one_line_tells_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_found(name: str) -> None:
+        raise OSError("PortAudio library not found")  # what sounddevice raises as it is imported
+
+    monkeypatch.setattr("importlib.import_module", not_found)
+    result = run("--record", "-o", "p.toml")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "prosody-gate: error: --record: the sound library PortAudio is not installed; install it with "
+        "sudo apt install libportaudio2 (Debian, Ubuntu) or brew install portaudio (macOS)\n"
+    )
+    assert not (folder / "p.toml").exists()
 
 
 def test_without_a_sound_device_one_line_tells_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ class RecordedSound:
         """
         with AudioFile(path) as recording:
             if channel is None and recording.channels > 1:
-                raise AudioError(f"{path}: has {recording.channels} channels; expected --channel N, from 0")
+                raise AudioError(f"{path}: has {recording.channels} channels; expected --user-channel N (from 0)")
             samples = recording.read(channel)
             rate = recording.sample_rate
         return cls.of(samples, rate, name=str(path))

@@ -10,12 +10,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import OptionError
-from .gate_arguments import GATE, LanguageOption, LexiconOption
+from .arguments import (
+    GATE,
+    OUTPUT,
+    WORK,
+    JobsOption,
+    JsonOption,
+    LanguageOption,
+    LexiconOption,
+    ListenerOption,
+    NameValueOption,
+    ProfileOption,
+    QuietOption,
+    SensitivityOption,
+    VadOption,
+)
+from .json_output import is_alone, name_json_file
 
 if TYPE_CHECKING:
     from ..bench import BenchReport, SkippedLine
 
-WHAT, SCENE, WORK, OUTPUT = "What to measure", "Scenes, for clips", "The work", "Output"
+WHAT, SCENE = "What to measure", "Scenes, for clips"
 """The panels of the help."""
 
 LISTED = 5
@@ -57,25 +72,8 @@ def bench(
             help="For overlaps: seconds from a word's end to its interim transcript. Default: 0.3.",
         ),
     ] = None,
-    listener: Annotated[
-        str | None,
-        typer.Option(
-            metavar="on|off",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Recognise words on this machine during overlaps. Default: on where English is spoken.",
-        ),
-    ] = None,
-    no_listener: Annotated[bool, typer.Option("--no-listener", hidden=True)] = False,
-    sensitivity: Annotated[
-        float | None,
-        typer.Option(
-            metavar="0..1",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="The one knob: 0 confirms on strong evidence alone, 1 at the first hint. Default: 0.5.",
-        ),
-    ] = None,
+    listener: ListenerOption = None,
+    sensitivity: SensitivityOption = None,
     sweep: Annotated[
         str | None,
         typer.Option(
@@ -85,31 +83,11 @@ def bench(
             help="Run the gate at these sensitivities as well and report the curve, for instance 0,0.25,0.5,0.75,1.",
         ),
     ] = None,
-    profile: Annotated[
-        Path | None,
-        typer.Option(metavar="P.toml", rich_help_panel=GATE, help="Profile of the user's microphone."),
-    ] = None,
-    vad: Annotated[
-        str,
-        typer.Option(
-            metavar="silero|webrtc",
-            rich_help_panel=GATE,
-            help="What finds speech, for every system: a small neural network, or a light one.",
-        ),
-    ] = "silero",
+    profile: ProfileOption = None,
+    vad: VadOption = "silero",
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            "--options",
-            metavar="NAME=VALUE",
-            rich_help_panel=GATE,
-            help="Any other option of the gate, durations in seconds, for instance max_hold=2.0; may be "
-            "repeated. A wrong name lists them all.",
-        ),
-    ] = None,
+    option: NameValueOption = None,
     gain_db: Annotated[
         float | None,
         typer.Option(metavar="DB", show_default=False, rich_help_panel=SCENE, help="Make all louder or softer."),
@@ -145,10 +123,7 @@ def bench(
             metavar="N", min=0, show_default=False, rich_help_panel=SCENE, help="Of all that is random. Default: 0."
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", show_default=False, rich_help_panel=WORK, help="Processes. Default: one a core."),
-    ] = None,
+    jobs: JobsOption = None,
     backend: Annotated[
         str,
         typer.Option(metavar="loky|dask", rich_help_panel=WORK, help="Processes of this machine, or a Dask cluster."),
@@ -161,18 +136,12 @@ def bench(
             help="The cluster's scheduler. Its workers need prosody-gate, and the recordings under the same paths.",
         ),
     ] = None,
-    as_json: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="OUT.json", rich_help_panel=OUTPUT, help="Write all figures as JSON."),
-    ] = None,
+    as_json: JsonOption = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write pictures (PNG) into this folder."),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No tables and no progress, one line alone."),
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Measure the gate on labelled recordings: what it catches, what stops the agent wrongly, how fast.
 
@@ -190,7 +159,6 @@ def bench(
         prosody-gate bench clips.jsonl --json figures.json --plot pictures --sweep 0,0.25,0.5,0.75,1
     """
     # The imports that a help page or a wrong option need not wait for.
-    from ..atomic_file import check_writable, replacing
     from ..audio import AudioFile
     from ..bench import (
         BenchSettings,
@@ -209,10 +177,10 @@ def bench(
     setup = gates_from_command_line(
         profile=profile,
         sensitivity=sensitivity,
-        option=option or (),
-        languages=language or ["en"],
-        lexicons=lexicon or (),
-        listener=_on_or_off(listener, no_listener),
+        option=option,
+        languages=language,
+        lexicons=lexicon,
+        listener=listener,
     )
     create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
     scene_fields = {
@@ -234,8 +202,6 @@ def bench(
     )
     if noise is not None:
         AudioFile(noise).close()
-    if as_json is not None:
-        check_writable(as_json)
     items = read_manifest(manifest, kind=kind, strict=strict)
     if scene and items.kind != "clips":
         raise OptionError(f"--{min(scene).replace('_', '-')}: makes scenes of clips; {manifest} holds {items.kind}")
@@ -247,7 +213,7 @@ def bench(
     cores = os.cpu_count() or 1
     with (
         work_on(backend, jobs=cores if jobs is None else jobs, scheduler=scheduler),
-        progress_of(len(items.items), wanted=not quiet) as advance,
+        progress_of(len(items.items), wanted=not (quiet or is_alone(as_json))) as advance,
     ):
         report = run_bench(
             items,
@@ -264,20 +230,14 @@ def bench(
         )
     _report_skipped(report.skipped)
     if as_json is not None:
-        with replacing(as_json) as temporary:
-            temporary.write_text(report.to_json(), encoding="utf-8")
+        as_json.write(report.to_json())
     pictures = () if plot is None else plot_bench(report, plot)
+    if is_alone(as_json):
+        return
     _print_for_people(report, with_tables=not quiet)
-    for written in (*(() if as_json is None else (as_json,)), *pictures):
-        typer.echo(f"written: {written}")
-
-
-def _on_or_off(listener: str | None, no_listener: bool) -> bool | None:
-    if listener not in (None, "on", "off"):
-        raise OptionError(f"--listener: expected on or off, got {listener!r}")
-    if no_listener:
-        return False
-    return None if listener is None else listener == "on"
+    name_json_file(as_json)
+    for picture in pictures:
+        typer.echo(f"written: {picture}")
 
 
 def _sensitivities(sweep: str | None) -> tuple[float, ...]:

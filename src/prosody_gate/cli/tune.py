@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
 from rich.table import Table
 
 from ..errors import OptionError
-from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
+from .arguments import (
+    OUTPUT,
+    JobsOption,
+    JsonOption,
+    LanguageOption,
+    LexiconOption,
+    ListenerOption,
+    NameValueOption,
+    ProfileOption,
+    QuietOption,
+    SensitivityOption,
+    VadOption,
+)
+from .json_output import is_alone, name_json_file
 
 if TYPE_CHECKING:
     from ..bench import Share, SkippedLine, SystemScore
@@ -82,7 +95,7 @@ def _latency(score: SystemScore, percentile: str) -> str:
     return "n/a" if score.latency is None else f"{1000.0 * getattr(score.latency, percentile).value:.0f} ms"
 
 
-AIM, SEARCH, OUTPUT = "The aim", "The search", "Output"
+AIM, SEARCH = "The aim", "The search"
 """The panels of the help."""
 
 LISTED = 5
@@ -171,34 +184,14 @@ def tune(
             "journal file. An interrupted search is resumed from it, and several machines can share one.",
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, show_default=False, rich_help_panel=SEARCH, help="Processes. Default: one a core."
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|P.toml",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Profile to start from: its microphone is kept, its options and the default are to be beaten.",
-        ),
-    ] = None,
+    jobs: JobsOption = None,
+    sensitivity: SensitivityOption = None,
+    profile: ProfileOption = None,
     listener: ListenerOption = None,
-    vad: Annotated[
-        str,
-        typer.Option(metavar="silero|webrtc", rich_help_panel=GATE, help="What finds speech."),
-    ] = "silero",
+    vad: VadOption = "silero",
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", rich_help_panel=GATE, help="Any other option to start from; may be repeated."
-        ),
-    ] = None,
+    option: NameValueOption = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -214,12 +207,8 @@ def tune(
             "--force", rich_help_panel=OUTPUT, help="Write a profile that is no better on held-out recordings, too."
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else, on standard output.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No tables and no progress.")
-    ] = False,
+    as_json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Search the options that suit your microphone, on labelled recordings of it.
 
@@ -261,10 +250,11 @@ def tune(
         margin=margin,
     )
     setup = gates_from_command_line(
-        profile=None if profile is None else Path(profile),
-        option=option or (),
-        languages=language or ["en"],
-        lexicons=lexicon or (),
+        profile=profile,
+        sensitivity=sensitivity,
+        option=option,
+        languages=language,
+        lexicons=lexicon,
         listener=listener,
     )
     create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
@@ -280,7 +270,7 @@ def tune(
         gates=setup,
         vad=vad,  # type: ignore[arg-type]
     )
-    silent = quiet or as_json
+    silent = quiet or is_alone(as_json)
     with (
         step_progress("listening", len(items), wanted=not silent) as advance,
         prepare_recordings(
@@ -295,10 +285,11 @@ def tune(
                 trials, patience=patience, progress=None if tried is None else lambda done, _cost: tried(done)
             )
         scores = score(tuner, result, recordings.events)
-    if as_json:
-        _print_json(result, scores)
-    elif not quiet:
+    if as_json is not None:
+        as_json.write(_report(result, scores))
+    if not silent:
         _print_tables(result, scores, aim=objective.sentence, groups=tuner.groups)
+    name_json_file(as_json)
     if not result.is_better and not force:
         raise OptionError(f"{output}: not written, for {_why_not(result)}")
     written = tuned_profile(
@@ -311,7 +302,7 @@ def tune(
     if name is not None:
         written = written.renamed(name)
     written.save(output)
-    typer.echo(f"written: {output}", err=as_json)
+    typer.echo(f"written: {output}", err=is_alone(as_json))
 
 
 def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
@@ -344,10 +335,8 @@ def _rounded(gain: Gain) -> dict[str, float]:
     return {"value": round(gain.value, 4), "standard_error": round(gain.error, 4)}
 
 
-def _print_json(result: TuneResult, scores: TuneScores) -> None:
-    import json
-
-    report = {
+def _report(result: TuneResult, scores: TuneScores) -> dict[str, Any]:
+    return {
         "trials": result.trials,
         "stopped_early": result.stopped_early,
         "better": result.is_better,
@@ -360,7 +349,6 @@ def _print_json(result: TuneResult, scores: TuneScores) -> None:
         "expected": scores.expected.to_dict(),
         "best": scores.best.to_dict(),
     }
-    typer.echo(json.dumps(report, indent=2))
 
 
 def _print_tables(result: TuneResult, scores: TuneScores, *, aim: str, groups: int) -> None:

@@ -2,15 +2,17 @@
 
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
-from .gate_options import GateOptions, Tunable
+from .gate_options import NAT, GateOptions, OptionInfo, Tunable
 from .overlap import OverlapView, Transcript
 
 __all__ = [
+    "NAT",
     "Gate",
     "GateEvent",
     "GateEventKind",
     "GateOptions",
     "GateState",
+    "OptionInfo",
     "OverlapView",
     "Transcript",
     "Tunable",

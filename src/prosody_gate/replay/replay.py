@@ -116,6 +116,13 @@ class ReplayResult:
     """What was fed in as speech-to-text."""
     trace: tuple[TracePoint, ...] = ()
     """One point a frame, where asked for."""
+    part: Span | None = None
+    """The stretch of the recording that was asked for (`replay_part`), in its own seconds; None for all of it."""
+
+    @property
+    def span(self) -> Span:
+        """What the result is about, in seconds of the recording."""
+        return Span(0.0, self.duration) if self.part is None else self.part
 
     @property
     def decisions(self) -> tuple[GateEvent, ...]:
