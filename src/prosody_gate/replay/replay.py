@@ -196,7 +196,7 @@ def replay(
         points: list[TracePoint] = []
 
         def keep(time: float, speech_probability: float) -> None:
-            points.append(_trace_point(gate, time, speech_probability))
+            points.append(trace_point(gate, time, speech_probability))
 
         frames = (amplified(frame, gain_db) for frame in frames_of(user_channel))
         events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
@@ -221,7 +221,14 @@ def read_frames(
         yield last
 
 
-def _trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:
+def trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:
+    """What a gate saw at its newest frame.
+
+    Args:
+        gate: Right after the frame.
+        time: End of the frame, in seconds.
+        speech_probability: The VAD's.
+    """
     analyzer, held = gate.analyzer, gate.probability
     pitch = analyzer.pitch_hz() if speech_probability >= gate.options.deactivation_threshold else float("nan")
     return TracePoint(
