@@ -12,7 +12,8 @@ from .outcome import Decision, Outcome, Verdict
 from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, default_baselines
 from .run_bench import run_bench, work_on
 from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
-from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by
+from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by, is_caught
+from .worst_errors import WorstError, plot_worst, worst_errors, worst_lines
 
 __all__ = [
     "AMBIGUOUS",
@@ -48,6 +49,7 @@ __all__ = [
     "Verdict",
     "WordListRule",
     "WordOverlap",
+    "WorstError",
     "active_level",
     "bench_tables",
     "best_label",
@@ -55,11 +57,15 @@ __all__ = [
     "confirmed_by",
     "default_baselines",
     "gate_sentence",
+    "is_caught",
     "over_telephone",
     "plot_bench",
+    "plot_worst",
     "read_at_analysis_rate",
     "read_manifest",
     "run_bench",
     "speech_segments",
     "work_on",
+    "worst_errors",
+    "worst_lines",
 ]

@@ -68,7 +68,7 @@ def systems_table(report: BenchReport) -> Table:
     if calls:
         headers.append("false\nan hour")
     rows += [[name, *[NONE] * len(headers)] for name in report.not_applicable]
-    note = f"caught: interruptions confirmed within {IN_TIME:g} s. false: the rest, confirmed. runs on: seconds of "
+    note = f"caught: interruptions confirmed within {IN_TIME:g} s. false: other events that were confirmed. runs on: seconds of "
     note += "agent speech after an interruption's onset."
     return _table("system", headers, rows, note=note)
 
@@ -117,13 +117,14 @@ def sweep_table(report: BenchReport) -> Table:
         latency = None if point.score.latency is None else point.score.latency.p50
         rows.append(
             [
-                f"{point.sensitivity:g}",
+                f"{point.sensitivity:g}{' *' if point.in_force else ''}",
                 _share(point.score.caught),
                 _share(point.score.false_interruptions),
                 _milliseconds(latency),
             ]
         )
-    return _table("sensitivity", ["caught", "false", "latency\np50 (ms)"], rows)
+    headers = ["caught", "false", "latency\np50 (ms)"]
+    return _table("sensitivity", headers, rows, note="* in force: what the figures above were measured with.")
 
 
 def closing(report: BenchReport) -> str:
@@ -203,5 +204,5 @@ def gate_sentence(score: SystemScore) -> str:
     latency = "" if score.latency is None else f" (median {1000.0 * score.latency.p50.value:.0f} ms)"
     return (
         f"gate: {score.caught.count} of {score.caught.of} interruptions caught{latency}, "
-        f"{score.false_interruptions.count} of {score.false_interruptions.of} others confirmed"
+        f"{score.false_interruptions.count} of {score.false_interruptions.of} other events confirmed"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 
@@ -12,7 +12,17 @@ import numpy.typing as npt
 from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, amplified
 from ..errors import AudioError
 from ..gate import Gate, GateEvent, GateOptions, Transcript
-from ..replay import ALWAYS, Span, drive, read_frames, spans_of_channel, word_stream
+from ..replay import (
+    ALWAYS,
+    ReplayResult,
+    Span,
+    TracePoint,
+    drive,
+    read_frames,
+    spans_of_channel,
+    trace_point,
+    word_stream,
+)
 from ..vad import DetectorName, SpeechChange, SpeechDetector, SpeechSegmenter, create_detector
 from .items import Call, Clip, Item, WordOverlap
 from .scene import LEAD_IN, SceneMaker, SceneOptions
@@ -79,11 +89,12 @@ class ItemStream:
         """The segments that begin while the agent speaks."""
         return [segment for segment in self.segments if begins_within(segment.start, self.agent)]
 
-    def drive(self, gate: Gate) -> list[GateEvent]:
+    def drive(self, gate: Gate, *, on_frame: Callable[[float, float], None] | None = None) -> list[GateEvent]:
         """Run a gate over the stream, as `replay` would.
 
         Args:
             gate: A fresh gate.
+            on_frame: Called after each frame with its end in seconds and its speech probability.
 
         Raises:
             Exception: Whatever made the gate fail.
@@ -92,12 +103,29 @@ class ItemStream:
         if self.frames is None:
             # Annotated words end in silence that is long enough.
             nothing = repeat(None, len(self.probabilities))
-            events = drive(gate, nothing, lambda _: next(known), self.agent, self.transcripts, run_out=0.0)
+            events = drive(
+                gate, nothing, lambda _: next(known), self.agent, self.transcripts, run_out=0.0, on_frame=on_frame
+            )
         else:
-            events = drive(gate, self.frames, lambda _: next(known), self.agent, self.transcripts)
+            events = drive(gate, self.frames, lambda _: next(known), self.agent, self.transcripts, on_frame=on_frame)
         if gate.failure is not None:
             raise gate.failure
         return events
+
+    def replay(self, gate: Gate) -> ReplayResult:
+        """Run a gate over the stream and keep a trace, for a picture.
+
+        Args:
+            gate: A fresh gate.
+
+        Raises:
+            Exception: Whatever made the gate fail.
+        """
+        points: list[TracePoint] = []
+        events = self.drive(gate, on_frame=lambda time, speech: points.append(trace_point(gate, time, speech)))
+        agent = (Span(max(span.start, 0.0), min(span.end, self.duration)) for span in self.agent)
+        spoken = tuple(span for span in agent if span.start < span.end)
+        return ReplayResult(tuple(events), self.duration, spoken, self.transcripts, tuple(points))
 
     def overlap_at(self, time: float, *, patience: float) -> Span | None:
         """The overlap that goes on at a time, or was the last speech and ended at most `patience` seconds before."""

@@ -138,7 +138,7 @@ class SystemScore:
         other = [verdict for outcome, verdict in scored if outcome.label != INTERRUPTION]
         stopped = sum(confirmed_by(verdict, IN_TIME) for verdict in real)
         claims = [(outcome, verdict) for outcome, verdict in scored if outcome.label == INTERRUPTION]
-        caught = stopped + sum(_left_to_user(outcome, verdict) for outcome, verdict in claims)
+        caught = sum(is_caught(outcome, verdict) for outcome, verdict in claims)
         false = [verdict for verdict in other if verdict.confirmed is not None]
         by_label = {
             label: [verdict for outcome, verdict in scored if outcome.label == label] for label in NOT_INTERRUPTIONS
@@ -189,6 +189,11 @@ class SystemScore:
 def confirmed_by(verdict: Verdict, seconds: float) -> bool:
     """Whether the agent was stopped within some seconds of the onset; a nanosecond is given for rounding."""
     return verdict.confirmed is not None and verdict.confirmed <= seconds + 1e-9
+
+
+def is_caught(outcome: Outcome, verdict: Verdict) -> bool:
+    """Whether an interruption got the floor in time: the agent was stopped, or ended by itself before a decision."""
+    return confirmed_by(verdict, IN_TIME) or _left_to_user(outcome, verdict)
 
 
 def _left_to_user(outcome: Outcome, verdict: Verdict) -> bool:
