@@ -325,6 +325,18 @@ def fails(folder: Path, *arguments: str) -> str:
     return result.stderr.removeprefix("prosody-gate: error: ").rstrip("\n")
 
 
+def finds_nothing_better(folder: Path, *arguments: str) -> str:
+    """What a search says that ends well, but without a profile."""
+    before = sorted(folder.rglob("*"))
+    result = run(*arguments)
+    assert result.exit_code == 3
+    assert result.stderr.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before
+    says = result.stderr.rstrip("\n")
+    assert says.startswith("prosody-gate: p.toml is not written: ")
+    return says.removeprefix("prosody-gate: p.toml is not written: ")
+
+
 def test_a_search_writes_a_profile_that_says_where_it_comes_from(folder: Path) -> None:
     result = run("clips.jsonl", "--trials", "6", "--output", "p.toml", *LIGHT, *HESITANT)
     assert result.exit_code == 0
@@ -372,9 +384,41 @@ def test_json_alone_on_standard_output(folder: Path) -> None:
 
 def test_no_gain_is_refused_and_written_only_by_force(folder: Path) -> None:
     arguments = ("clips.jsonl", "--trials", "2", "--search", "max_hold", "--output", "p.toml", *LIGHT)
-    assert "nothing found is surely better on held-out recordings" in fails(folder, *arguments)
+    assert finds_nothing_better(folder, *arguments) == (
+        "nothing did better than the options that the search began with: 100.0 % of the interruptions caught within "
+        "3 s, 0.0 % of the other events stopping the agent, and a median latency of 2112 ms. More recordings may show "
+        "a difference; --force writes it all the same"
+    )
     assert run(*arguments, "--force").exit_code == 0
     assert Profile.load("p.toml").provenance["version"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "says"),
+    [
+        (
+            ("--storage", "my tune.journal"),
+            "prosody-gate: stopped; my tune.journal keeps 2 trials. To go on, run again: "
+            "prosody-gate tune clips.jsonl --storage 'my tune.journal'\n",
+        ),
+        ((), "prosody-gate: stopped; no trial is kept (--storage FILE keeps them)\n"),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, storage: tuple[str, ...], says: str
+) -> None:
+    run_trials = Tuner.run
+
+    def interrupted(self: Tuner, *_: object, **__: object) -> None:
+        run_trials(self, 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tuner, "run", interrupted)
+    monkeypatch.setattr(sys, "argv", ["prosody-gate", "tune", "clips.jsonl", *storage])
+    result = run("clips.jsonl", "--output", "p.toml", *LIGHT, *storage)
+    assert result.exit_code == 130
+    assert result.stderr == says
+    assert not (folder / "p.toml").exists()
 
 
 @pytest.mark.parametrize("storage", ["sqlite:///tune.db", "tune.journal"])
@@ -438,14 +482,17 @@ def test_two_speakers_are_too_few_to_rely_on(folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
     write_lines(folder / "two.jsonl", [line | {"speaker": "ab"[place // 2 % 2]} for place, line in enumerate(lines)])
     arguments = ("two.jsonl", "-o", "p.toml", "--trials", "4", *LIGHT, *HESITANT)
-    assert "2 speakers or recordings do not tell whether anything is better" in fails(folder, *arguments)
+    says = finds_nothing_better(folder, *arguments)
+    assert says.startswith("2 speakers or recordings are too few to say whether anything is better than the options")
+    assert "expected at least 3" in says
 
 
 def test_a_result_no_better_than_the_default_is_refused_whatever_it_began_with(folder: Path) -> None:
     # The longest hold alone catches these voices then, later than the default options do.
     start = ("--option", "confirm_probability=0.999", "--option", "max_hold=9.0", "--search", "max_hold")
-    says = fails(folder, "clips.jsonl", "-o", "p.toml", "--trials", "12", *LIGHT, *start)
-    assert "surely better on held-out recordings than the default options (gain -" in says
+    says = finds_nothing_better(folder, "clips.jsonl", "-o", "p.toml", "--trials", "12", *LIGHT, *start)
+    assert "; the default options have 100.0 % of the interruptions caught within 3 s" in says
+    assert " ms: no better. More recordings may show a difference" in says
 
 
 def test_overlaps_without_audio_are_no_recordings_of_a_microphone(folder: Path) -> None:

@@ -68,8 +68,8 @@ def systems_table(report: BenchReport) -> Table:
     if calls:
         headers.append("false\nan hour")
     rows += [[name, *[NONE] * len(headers)] for name in report.not_applicable]
-    note = f"caught: interruptions confirmed within {IN_TIME:g} s. false: other events that were confirmed. runs on: seconds of "
-    note += "agent speech after an interruption's onset."
+    note = f"caught: interruptions confirmed within {IN_TIME:g} s. false: other events that were confirmed. runs on: "
+    note += "seconds of agent speech after an interruption's onset."
     return _table("system", headers, rows, note=note)
 
 

@@ -66,6 +66,11 @@ class Tuner:
         self._default = self._start if space.start == defaults else self._try(defaults)
 
     @property
+    def finished(self) -> int:
+        """Trials done, those of earlier runs included."""
+        return len(finished_trials(self._study))
+
+    @property
     def groups(self) -> int:
         """Speakers or files."""
         return len(self._folds)
@@ -92,7 +97,7 @@ class Tuner:
         for earlier in finished_trials(study):
             best, since_gain = _gained(best, since_gain, float(earlier.value or 0.0))
         stopped = False
-        while (done := len(finished_trials(study))) < trials:
+        while (done := self.finished) < trials:
             if since_gain >= patience:
                 stopped = True
                 break
