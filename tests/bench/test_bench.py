@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,17 +19,17 @@ from bench_material import DEMO_EVENTS, OVERLAPS, RATE, clips_manifest, noisy, v
 from prosody_gate.audio import AudioFile
 from prosody_gate.bench import (
     BenchSettings,
-    Heard,
     Item,
+    ItemStream,
     SceneMaker,
     SceneOptions,
-    ShippedGates,
     default_baselines,
     read_manifest,
     run_bench,
 )
 from prosody_gate.cli import app
 from prosody_gate.gate import Gate, GateOptions
+from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.replay import read_frames, replay, spans_of_channel
 from prosody_gate.vad import create_detector
@@ -48,11 +49,32 @@ def report_of(folder: Path, *arguments: str | Path) -> dict[str, object]:
     return json.loads((folder / "out.json").read_text())  # type: ignore[no-any-return]
 
 
-def test_the_demo_conversation_is_judged_as_it_was_when_this_was_committed() -> None:
+class RecordingFactory(GateFactory):
+    """Keeps what it was asked for, and what it made."""
+
+    def gate(self, **asked: Any) -> Gate:
+        ASKED.append(asked)
+        MADE.append(super().gate(**asked))
+        return MADE[-1]
+
+
+ASKED: list[dict[str, Any]] = []
+MADE: list[Gate] = []
+
+
+@pytest.fixture
+def gates() -> GateFactory:
+    """Gates without evidence and listener."""
+    ASKED.clear()
+    MADE.clear()
+    return RecordingFactory(lexicon=LEXICON, listener=False, sources=())
+
+
+def test_the_demo_conversation_is_decided_as_it_was_when_this_was_committed() -> None:
     report = run_bench(
         read_manifest(DEMO_EVENTS, strict=True),
         BenchSettings(),
-        gates=ShippedGates(lexicon=LEXICON),
+        gates=GateFactory(lexicon=LEXICON),
         baselines=default_baselines(LEXICON),
     )
     assert report.agent_speech == pytest.approx(33.2, abs=0.5)
@@ -70,11 +92,11 @@ def test_the_demo_conversation_is_judged_as_it_was_when_this_was_committed() -> 
     assert report.not_applicable == ("word list", "2 words", "3 words")
 
 
-def test_invented_overlaps_that_leave_no_doubt_are_all_judged_rightly(tmp_path: Path) -> None:
+def test_invented_overlaps_that_leave_no_doubt_are_all_decided_rightly(tmp_path: Path) -> None:
     report = run_bench(
         read_manifest(write_lines(tmp_path / "o.jsonl", OVERLAPS)),
         BenchSettings(interim_lag=0.3),
-        gates=ShippedGates(lexicon=LEXICON),
+        gates=GateFactory(lexicon=LEXICON),
         baselines=default_baselines(LEXICON),
     )
     assert (report.gate.caught.count, report.gate.caught.of) == (3, 3)
@@ -97,16 +119,17 @@ def test_the_gate_sees_what_a_replay_shows_it() -> None:
         spans = spans_of_channel(read_frames(audio, 0), detector)
         frames = list(read_frames(audio, 1))
     detector.reset()
-    heard = Heard.of([detector.frame_probability(frame) for frame in frames], spans, (), GateOptions())
-    assert tuple(heard.drive(Gate(lexicon=LEXICON), frames)) == replayed.events
+    probabilities = [detector.frame_probability(frame) for frame in frames]
+    stream = ItemStream.of(probabilities, spans, (), GateOptions(), frames=np.stack(frames))
+    assert tuple(stream.drive(Gate(lexicon=LEXICON))) == replayed.events
     onsets = {event.onset for event in replayed.events}
-    assert {overlap.start for overlap in heard.overlaps} == onsets
+    assert {overlap.start for overlap in stream.overlaps} == onsets
 
 
 def test_the_report_is_the_same_in_any_order_and_with_any_number_of_processes(tmp_path: Path) -> None:
     manifest = read_manifest(clips_manifest(tmp_path, count=10))
     settings = BenchSettings(vad="webrtc", sweep=(0.2, 0.5))
-    gates = ShippedGates(lexicon=LEXICON, listener=False)
+    gates = GateFactory(lexicon=LEXICON, listener=False)
     baselines = default_baselines(LEXICON)
     alone = run_bench(manifest, settings, gates=gates, baselines=baselines, jobs=1)
     assert run_bench(manifest, settings, gates=gates, baselines=baselines, jobs=2).to_json() == alone.to_json()
@@ -116,24 +139,19 @@ def test_the_report_is_the_same_in_any_order_and_with_any_number_of_processes(tm
     assert other.systems == alone.systems
 
 
-def test_word_rules_and_gate_know_that_speech_to_text_ran_though_it_said_nothing(tmp_path: Path) -> None:
+def test_word_rules_and_gate_know_that_speech_to_text_ran_though_it_said_nothing(
+    tmp_path: Path, gates: GateFactory
+) -> None:
     lines = []
     for index, texts in enumerate(([{"at": 0.9, "text": "wait", "final": True}], [], [])):
         soundfile.write(tmp_path / f"{index}.wav", noisy(voice(0.5), before=0.2, after=0.2), RATE)
         label = "interruption" if texts else "nonspeech"
         lines.append({"audio": f"{index}.wav", "label": label, "transcripts": texts})
-    expects = []
-
-    def gates(item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
-        gate = Gate(options, lexicon=LEXICON, sources=[], expects_transcripts=expects_transcripts)
-        expects.append(gate)
-        return gate
-
     manifest = read_manifest(write_lines(tmp_path / "m.jsonl", lines))
     report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=gates, baselines=default_baselines(LEXICON))
     by_name = {system.name: system for system in report.systems}
     assert by_name["word list"].false_interruptions.of == 2
-    assert [gate.expects_transcripts for gate in expects] == [True] * 3
+    assert [gate.expects_transcripts for gate in MADE] == [True] * 3
 
 
 def test_calls_score_no_event_while_the_agent_is_silent_and_cap_what_it_runs_on(tmp_path: Path) -> None:
@@ -145,7 +163,7 @@ def test_calls_score_no_event_while_the_agent_is_silent_and_cap_what_it_runs_on(
     ]
     line = {"audio": "call.wav", "agent": [[0.1, 3.1]], "user_channel": 0, "events": events}
     manifest = read_manifest(write_lines(tmp_path / "m.jsonl", [line]))
-    report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=ShippedGates(lexicon=LEXICON, listener=False))
+    report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=GateFactory(lexicon=LEXICON, listener=False))
     assert report.outside == 1
     assert (report.gate.caught.count, report.gate.caught.of) == (1, 1)
     assert report.gate.runs_on is not None
@@ -158,7 +176,7 @@ def test_a_floor_that_the_agent_left_is_the_users_though_the_agent_speaks_again(
     events = [{"label": "interruption", "start": 3.7, "end": 8.0}]
     line = {"audio": "call.wav", "agent": [[0.0, 4.0], [5.5, 10.0]], "user_channel": 0, "events": events}
     manifest = read_manifest(write_lines(tmp_path / "m.jsonl", [line]))
-    report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=ShippedGates(lexicon=LEXICON, listener=False))
+    report = run_bench(manifest, BenchSettings(vad="webrtc"), gates=GateFactory(lexicon=LEXICON, listener=False))
     assert (report.gate.caught.count, report.gate.caught.of) == (1, 1)
     assert report.gate.runs_on is not None
     assert report.gate.runs_on.value < 0.5
@@ -174,7 +192,7 @@ def test_a_sweep_decides_what_single_runs_with_a_listener_decide(tmp_path: Path)
         soundfile.write(tmp_path / f"{number}.wav", np.concatenate((said, said)), rate)
         lines.append({"audio": f"{number}.wav", "label": event["label"], "set": event["set"]})
     manifest = read_manifest(write_lines(tmp_path / "m.jsonl", lines))
-    gates = ShippedGates(lexicon=LEXICON)
+    gates = GateFactory(lexicon=LEXICON)
     levels = (0.0, 0.3, 0.7, 1.0)
     swept = run_bench(manifest, BenchSettings(sweep=levels), gates=gates)
     decided = set()
@@ -186,23 +204,24 @@ def test_a_sweep_decides_what_single_runs_with_a_listener_decide(tmp_path: Path)
     assert len(decided) > 1
 
 
-def test_a_gate_factory_is_asked_for_each_item_so_that_folds_can_have_their_own(tmp_path: Path) -> None:
-    asked: list[tuple[str, float]] = []
-
-    def gates(item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
-        asked.append((item.group, options.sensitivity))
-        return Gate(options, lexicon=LEXICON, sources=[], expects_transcripts=expects_transcripts)
-
+def test_gates_are_asked_for_each_item_so_that_folds_can_have_their_own(tmp_path: Path, gates: GateFactory) -> None:
     manifest = read_manifest(write_lines(tmp_path / "o.jsonl", OVERLAPS[:2]))
-    report = run_bench(manifest, BenchSettings(sweep=(0.1,)), gates=gates)
-    assert asked == [("a", 0.5), ("a", 0.1)] * 2
+    groups: list[str] = []
+
+    def gates_of(item: Item) -> GateFactory:
+        groups.append(item.group)
+        return gates
+
+    report = run_bench(manifest, BenchSettings(sweep=(0.1,)), gates=gates_of)
+    assert groups == ["a"] * 2
+    assert [asked["options"].sensitivity for asked in ASKED] == [0.5, 0.1] * 2
     assert report.sweep[0].sensitivity == 0.1
 
 
 def test_an_interruption_in_which_the_vad_finds_no_speech_is_missed(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "hush.wav", noisy(voice(0.5, level=1e-4), before=0.1, after=0.1), RATE)
     path = write_lines(tmp_path / "m.jsonl", [{"audio": "hush.wav", "label": "interruption"}])
-    report = run_bench(read_manifest(path), BenchSettings(), gates=ShippedGates(listener=False))
+    report = run_bench(read_manifest(path), BenchSettings(), gates=GateFactory(listener=False))
     assert (report.no_speech, report.gate.caught.count, report.gate.caught.of) == (1, 0, 1)
     assert report.gate.by_set[0].no_speech == 1
     assert report.outcomes[0].onset is None
@@ -215,7 +234,7 @@ def test_transcripts_of_a_clip_are_moved_into_its_scene_and_feed_the_word_rules(
     report = run_bench(
         read_manifest(write_lines(tmp_path / "m.jsonl", [line])),
         BenchSettings(),
-        gates=ShippedGates(listener=False),
+        gates=GateFactory(listener=False),
         baselines=default_baselines(LEXICON),
     )
     outcome = report.outcomes[0]
@@ -233,7 +252,7 @@ def test_what_was_confirmed_and_not_labelled_counts_an_hour(tmp_path: Path) -> N
     report = run_bench(
         read_manifest(write_lines(tmp_path / "m.jsonl", [line])),
         BenchSettings(vad="webrtc"),
-        gates=ShippedGates(listener=False),
+        gates=GateFactory(listener=False),
         baselines=default_baselines(LEXICON)[:1],
     )
     plain = report.systems[1]
@@ -259,7 +278,7 @@ def test_json_and_pictures_are_written_and_the_json_is_the_same_every_time(tmp_p
     second = bench(manifest, *LIGHT, "--sweep", "0.2,0.8", "--json", tmp_path / "out.json", "--quiet")
     assert second.stdout.startswith("gate: ")
     assert (tmp_path / "out.json").read_bytes() == text
-    assert first["format"] == 1
+    assert first["format"] == 2
     assert first["kind"] == "clips"
     assert first["events"]["by_label"] == {"backchannel": 2, "interruption": 2}  # type: ignore[index]
     assert "onset" in first["definitions"]  # type: ignore[operator]
@@ -409,7 +428,7 @@ def test_every_set_of_the_shared_recordings_makes_a_scene(shared_data: Path) -> 
     report = run_bench(
         replace(manifest, items=tuple(firsts.values())),
         BenchSettings(scene=SceneOptions(band="telephone", gain_db=12.0)),
-        gates=ShippedGates(lexicon=LEXICON),
+        gates=GateFactory(lexicon=LEXICON),
         baselines=default_baselines(LEXICON),
     )
     assert len(report.outcomes) == 13

@@ -63,7 +63,7 @@ def record_tasks(
         level: Gives what is to be called with each block of a task.
 
     Raises:
-        AudioError: A recording is digital silence; told at once, not at the end.
+        AudioError: A recording is digital silence; raised at once, not at the end.
         OptionError: The device fails.
     """
     done = []

@@ -91,7 +91,7 @@ SETTLED: Final = 16
 """Frames (0.5 s) that detector and noise floor need to settle."""
 
 VOICED_OVER_ROOM_DB: Final = 6.0
-"""Level over the noise floor from which a voiced frame tells how loudly somebody speaks; the gate's own bound."""
+"""Level over the noise floor from which a voiced frame shows how loudly somebody speaks; the gate's own bound."""
 
 
 @dataclass(frozen=True)
@@ -154,5 +154,5 @@ class MeasuredSound:
 
 
 def geometric_mean(values: npt.NDArray[np.float64]) -> float:
-    """Mean on a scale of ratios, as pitch is heard."""
+    """Mean on a scale of ratios, as pitch is perceived."""
     return math.exp(float(np.log(values).mean()))

@@ -28,13 +28,13 @@ from .arguments import (
 from .json_output import is_alone, name_json_file
 
 if TYPE_CHECKING:
-    from ..bench import BenchReport, SkippedLine
+    from ..bench import BenchReport, SkippedLine, WorstError
 
-WHAT, SCENE = "What to judge", "Scenes, for clips"
+WHAT, SCENE = "What to measure", "Scenes, for clips"
 """The panels of the help."""
 
-TOLD = 5
-"""Skipped lines that are told one by one."""
+LISTED = 5
+"""Skipped lines that are listed one by one."""
 
 
 def bench(
@@ -52,7 +52,7 @@ def bench(
             metavar="clips|calls|overlaps",
             show_default=False,
             rich_help_panel=WHAT,
-            help="What the lines are. Default: told from the first line's fields.",
+            help="What the lines are. Default: by the first line's fields.",
         ),
     ] = None,
     strict: Annotated[
@@ -60,7 +60,7 @@ def bench(
         typer.Option(
             "--strict",
             rich_help_panel=WHAT,
-            help="Stop at a line that cannot be used. Default: skip it, count it and tell it.",
+            help="Stop at a line that cannot be used. Default: skip it, count it and say so.",
         ),
     ] = False,
     interim_lag: Annotated[
@@ -141,6 +141,17 @@ def bench(
         Path | None,
         typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write pictures (PNG) into this folder."),
     ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            help="List the N errors that the gate was most certain about, with the evidence behind each; --plot draws "
+            "them.",
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Measure the gate on labelled recordings: what it catches, what stops the agent wrongly, how fast.
@@ -157,19 +168,22 @@ def bench(
     Labels: interruption, backchannel, nonspeech, noise; ambiguous is not scored. Audio paths start at INPUT's folder.
 
         prosody-gate bench clips.jsonl --json figures.json --plot pictures --sweep 0,0.25,0.5,0.75,1
+
+        prosody-gate bench clips.jsonl --worst 10 --plot pictures
     """
     # The imports that a help page or a wrong option need not wait for.
     from ..audio import AudioFile
     from ..bench import (
         BenchSettings,
         SceneOptions,
-        ShippedGates,
         check_plot_folder,
         default_baselines,
         plot_bench,
+        plot_worst,
         read_manifest,
         run_bench,
         work_on,
+        worst_errors,
     )
     from ..vad import create_detector
     from .gate_setup import gates_from_command_line
@@ -219,7 +233,7 @@ def bench(
         report = run_bench(
             items,
             settings,
-            gates=ShippedGates(lexicon=setup.lexicon, listener=setup.listens, profile=setup.profile),
+            gates=setup,
             baselines=default_baselines(setup.lexicon),
             strict=strict,
             progress=advance,
@@ -229,13 +243,16 @@ def bench(
                 "profile": None if setup.profile is None else setup.profile.microphone.name,
             },
         )
-    _tell_skipped(report.skipped)
+    _report_skipped(report.skipped)
     if as_json is not None:
-        as_json.write(report.to_json())
-    pictures = () if plot is None else plot_bench(report, plot)
+        as_json.write(report.to_json(worst=worst))
+    errors = () if worst is None else worst_errors(report.outcomes, worst)
+    pictures: tuple[Path, ...] = ()
+    if plot is not None:
+        pictures = (*plot_bench(report, plot), *plot_worst(errors, items.items, settings, setup, plot))
     if is_alone(as_json):
         return
-    _print_for_people(report, with_tables=not quiet)
+    _print_for_people(report, None if worst is None else errors, with_tables=not quiet)
     name_json_file(as_json)
     for picture in pictures:
         typer.echo(f"written: {picture}")
@@ -250,21 +267,23 @@ def _sensitivities(sweep: str | None) -> tuple[float, ...]:
         raise OptionError(f"--sweep: expected numbers from 0 to 1 with commas between, got {sweep!r}") from None
 
 
-def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
-    for line in skipped[:TOLD]:
+def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
+    for line in skipped[:LISTED]:
         typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
-    if len(skipped) > TOLD:
-        typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
+    if len(skipped) > LISTED:
+        typer.echo(f"prosody-gate: warning: {len(skipped) - LISTED} more lines skipped", err=True)
 
 
-def _print_for_people(report: BenchReport, *, with_tables: bool) -> None:
+def _print_for_people(report: BenchReport, errors: tuple[WorstError, ...] | None, *, with_tables: bool) -> None:
     from rich.console import Console
 
-    from ..bench import bench_tables, gate_sentence
+    from ..bench import bench_tables, gate_sentence, worst_lines
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     if with_tables:
         for table in bench_tables(report):
             console.print(table)
             console.print()
+        for line in () if errors is None else (*worst_lines(errors), ""):
+            console.print(line, markup=False)
     console.print(gate_sentence(report.gate), markup=False)

@@ -31,7 +31,7 @@ def calibrate(
         typer.Argument(
             metavar="FILE",
             show_default=False,
-            help="One recording with both: speech, and pauses in which the room is heard.",
+            help="One recording with both: speech, and pauses in which only the room sounds.",
         ),
     ] = None,
     room: Annotated[
@@ -82,7 +82,7 @@ def calibrate(
 ) -> None:
     """Measure your microphone, your room and your voice, and write a profile of them.
 
-    Tells in plain words what it measured and what is wrong where something is: clipping, a voice too close to the
+    Says in plain words what it measured and what is wrong where something is: clipping, a voice too close to the
     room, mains hum, a wrong device. A profile is a starting point: in the call the gate goes on adapting to room and
     speaker.
 
@@ -146,7 +146,7 @@ def _record(
     from ..calibration import MicrophoneRecorder, Samples, Task, check_keep_folder, record_tasks, rehearse
     from ..calibration import calibrate as measure
     from ..calibration import keep as keep_recordings
-    from ..lexicon import Lexicon
+    from ..gate_factory import GateFactory
     from .progress import level_meter
 
     if keep is not None:
@@ -172,8 +172,8 @@ def _record(
     by_name = {one.task.name: one for one in recorded}
     calibration = measure(by_name["speech"].sound, by_name["room"].sound)
     profile = calibration.profile(name=name or recorder.name, source=f"calibrate --record, {recorder.name}")
-    lexicon = Lexicon.load()
-    rehearsals = [rehearse(one, profile, lexicon) for one in recorded if one.task.label is not None]
+    gates = GateFactory.create(profile)
+    rehearsals = [rehearse(one, gates) for one in recorded if one.task.label is not None]
     if keep is not None:
         manifest = keep_recordings(keep, recorded, rehearsals, sample_rate=recorder.sample_rate)
         typer.echo(f"kept: {keep}, labelled in {manifest}", err=alone)

@@ -75,7 +75,7 @@ def label(
     """Go through the overlaps that the gate finds in a call, and label each with one key.
 
     Plays each where there is a sound device. **b** is a backchannel, **i** an interruption, **n** a noise; **c** a
-    cough or a laugh, **a** what you cannot tell; **p** plays again, **s** skips, **u** takes the last label back,
+    cough or a laugh, **a** what you are not sure of; **p** plays again, **s** skips, **u** takes the last label back,
     **q** quits. Every label is written at once: call it again to go on where you left off.
 
         prosody-gate label call.wav --agent-channel 0 --user-channel 1 --output calls.jsonl
@@ -129,7 +129,7 @@ def label(
         sample_rate=sample_rate,
         player=None if silent else _player(),
         key=_key,
-        tell=typer.echo,
+        show=typer.echo,
     )
     if not proposals:
         typer.echo("no overlap found: nothing to label")

@@ -87,12 +87,13 @@ class TimelineFigure:
             for span in self._spans
         ]
 
-    def draw(self, recording: AudioFile, user_channel: int | None) -> Figure:
+    def draw(self, recording: AudioFile, user_channel: int | None, *, title: str | None = None) -> Figure:
         """Draw all rows.
 
         Args:
             recording: The open recording.
             user_channel: The channel that was replayed.
+            title: Stands above the picture; the recording's name when None.
 
         Raises:
             AudioError: The recording cannot be read.
@@ -105,7 +106,7 @@ class TimelineFigure:
             lowest = row.draw(figure, top, envelope, peak=peak_of(envelopes))
             top -= row.inches + ROW_GAP
         lowest.set_xlabel("time in the recording (s)", fontsize=TEXT_SIZE + 1, color=INK)
-        self._draw_heading(figure, recording.path.name)
+        self._draw_heading(figure, self._title(recording.path.name) if title is None else title)
         return figure
 
     def _inches_of(self, span: Span) -> float:
@@ -118,14 +119,17 @@ class TimelineFigure:
         outline = read_envelope(recording.part(*span), channel, points=points)
         return outline._replace(times=outline.times + span.start)
 
-    def _draw_heading(self, figure: Figure, name: str) -> None:
+    def _title(self, name: str) -> str:
+        part = self._result.part
+        return name if part is None else f"{name}, {part.start:g} to {part.end:g} s"
+
+    def _draw_heading(self, figure: Figure, title: str) -> None:
         height = figure.get_figheight()
         left = LEFT / WIDTH
-        part = self._result.part
         figure.text(
             left,
             1.0 - 0.14 / height,
-            name if part is None else f"{name}, {part.start:g} to {part.end:g} s",
+            title,
             va="top",
             fontsize=12.0,
             fontweight="bold",
