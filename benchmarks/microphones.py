@@ -235,10 +235,10 @@ def changes(options: GateOptions, profile: Profile | None = None) -> str:
     return ", ".join(changed) or "–"
 
 
-def rows(arguments: argparse.Namespace, tell: Callable[[str], None]) -> Iterator[tuple[str, ...]]:
+def rows(arguments: argparse.Namespace, show: Callable[[str], None]) -> Iterator[tuple[str, ...]]:
     first, second = load(arguments.data, arguments.limit)
     white = np.asarray(np.random.default_rng(0).standard_normal(5 * RATE) * 0.1, np.float32)
-    tell(f"{len(first)} clips to tune on, {len(second)} of other speakers to score")
+    show(f"{len(first)} clips to tune on, {len(second)} of other speakers to score")
     objective = Objective()
     with tempfile.TemporaryDirectory() as folder:
         onsets = onsets_of(write_clips(second, None, white, Path(folder) / "as they are"), arguments.jobs)
@@ -279,13 +279,13 @@ def main() -> None:
     began = time.perf_counter()
     lines: list[Any] = []
 
-    def tell(line: str) -> None:
+    def show(line: str) -> None:
         print(f"{line}.\n", flush=True)
         print("| microphone | default: caught % | false % | ms | calibrated: caught % | false % | ms ", end="")
         print("| tuned: caught % | false % | ms |")
         print("|---|" + "---:|" * 9, flush=True)
 
-    for name, *columns, note in rows(arguments, tell):
+    for name, *columns, note in rows(arguments, show):
         print(f"| {name} | {' | '.join(columns)} |", flush=True)
         lines.append(f"- {name}: {note}")
     print("\n" + "\n".join(lines))

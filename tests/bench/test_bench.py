@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from prosody_gate.bench import (
     default_baselines,
     read_manifest,
     run_bench,
+    worst_errors,
 )
 from prosody_gate.cli import app
 from prosody_gate.gate import Gate, GateOptions
@@ -290,8 +292,78 @@ def test_a_manifest_without_interruptions_has_no_latency_and_is_drawn_all_the_sa
     manifest = write_lines(tmp_path / "o.jsonl", OVERLAPS[:4])
     result = bench(manifest, "--jobs", "1", "--sweep", "0,1", "--plot", tmp_path / "pictures")
     assert result.exit_code == 0
-    assert "gate: 0 of 0 interruptions caught, 0 of 4 others confirmed" in result.stdout
+    assert "gate: 0 of 0 interruptions caught, 0 of 4 other events confirmed" in result.stdout
     assert len(list((tmp_path / "pictures").iterdir())) == 3
+
+
+def test_the_sweep_shows_the_sensitivity_in_force(tmp_path: Path) -> None:
+    manifest = write_lines(tmp_path / "o.jsonl", OVERLAPS)
+    result = bench(manifest, "--jobs", "1", "--sweep", "0.2,0.8", "--sensitivity", "0.4", "--json", tmp_path / "o.json")
+    sweep = json.loads((tmp_path / "o.json").read_text())["sweep"]
+    assert [(point["sensitivity"], point["in_force"]) for point in sweep] == [(0.2, False), (0.4, True), (0.8, False)]
+    assert re.search(r"^0\.4 \* +100\.0 %", result.stdout, re.MULTILINE)
+    assert "* in force: what the figures above were" in result.stdout
+
+
+def test_transcripts_and_recognised_text_are_two_fields(tmp_path: Path) -> None:
+    report = report_of(tmp_path, write_lines(tmp_path / "o.jsonl", OVERLAPS), "--jobs", "1")
+    said = {one["name"]: (one["transcript"], one["recognised"]) for one in report["outcomes"]}  # type: ignore[attr-defined]
+    assert said["b1"] == ("yeah", "")
+    report = report_of(tmp_path, DEMO_EVENTS, "--jobs", "1")
+    recognised = [(one["transcript"], bool(one["recognised"])) for one in report["outcomes"]]  # type: ignore[attr-defined]
+    assert ("", True) in recognised
+    assert all(transcript == "" for transcript, _ in recognised)
+
+
+EAGER = ("--sensitivity", "1", "--jobs", "1")
+"""With so little evidence asked for, every sound of the demonstration stops the agent."""
+
+
+def test_the_worst_errors_are_listed_with_the_evidence_behind_each_and_drawn(tmp_path: Path) -> None:
+    result = bench(DEMO_EVENTS, *EAGER, "--worst", "2", "--plot", tmp_path / "pictures", "--json", tmp_path / "o.json")
+    report = json.loads((tmp_path / "o.json").read_text())
+    first, second = report["worst"]
+    assert first["error"] == second["error"] == "false interruption"
+    assert first["probability"] >= second["probability"]
+    false = [one for one in report["outcomes"] if one["label"] != "interruption" and one["confirmed"] is not None]
+    assert len(false) > 2
+    assert first["probability"] == max(one["probability"] for one in false)
+    shown = " ".join(result.stdout.split())
+    assert "the 2 worst errors, those the gate was most certain about first" in shown
+    assert f"1. {first['name']} (line 1): {first['label']}" in shown
+    assert f"false interruption: confirmed after {1000.0 * first['confirmed']:.0f} ms ({first['reason']})" in shown
+    voice_share = first["evidence"]["voice"]
+    assert f"P(interruption) {first['probability']:.2f}; evidence in nats: " in shown
+    assert f"voice {voice_share:+.2f}" in shown
+    drawn = sorted(path.name for path in (tmp_path / "pictures").glob("worst-*.png"))
+    assert drawn == ["worst-01.png", "worst-02.png"]
+    assert f"written: {tmp_path / 'pictures' / 'worst-02.png'}" in "".join(result.stdout.splitlines())
+
+
+def test_a_run_without_errors_says_so_and_overlaps_without_audio_are_not_drawn(tmp_path: Path) -> None:
+    manifest = write_lines(tmp_path / "o.jsonl", OVERLAPS)
+    result = bench(manifest, "--jobs", "1", "--worst", "3")
+    assert "no errors: every interruption was caught, and nothing else was confirmed" in " ".join(result.stdout.split())
+    result = bench(manifest, *EAGER, "--worst", "9", "--plot", tmp_path / "pictures")
+    assert 'transcript: "' in result.stdout
+    assert list((tmp_path / "pictures").glob("worst-*")) == []
+
+
+def test_interruptions_in_which_the_vad_found_nothing_are_the_last_of_the_worst(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "hush.wav", noisy(voice(0.5, level=1e-4), before=0.1, after=0.1), RATE)
+    soundfile.write(tmp_path / "loud.wav", noisy(voice(1.5), before=0.1, after=0.1), RATE)
+    lines = [
+        {"audio": "hush.wav", "label": "interruption"},
+        {"audio": "loud.wav", "label": "backchannel"},
+        {"audio": "loud.wav", "label": "interruption"},
+    ]
+    manifest = read_manifest(write_lines(tmp_path / "m.jsonl", lines))
+    settings = BenchSettings(vad="webrtc", options=GateOptions(sensitivity=1.0))
+    report = run_bench(manifest, settings, gates=GateFactory(listener=False))
+    false, missed = worst_errors(report.outcomes, 5)
+    assert (false.outcome.line, false.kind) == (2, "false interruption")
+    assert (missed.outcome.line, missed.sentence) == (1, "missed: the VAD found no speech")
+    assert worst_errors(report.outcomes, 1) == (false,)
 
 
 def test_what_makes_scenes_harder_reaches_the_report(tmp_path: Path) -> None:

@@ -387,7 +387,7 @@ def test_no_gain_is_refused_and_written_only_by_force(folder: Path) -> None:
     assert finds_nothing_better(folder, *arguments) == (
         "nothing did better than the options that the search began with: 100.0 % of the interruptions caught within "
         "3 s, 0.0 % of the other events stopping the agent, and a median latency of 2112 ms. More recordings may show "
-        "a difference; --force writes it all the same"
+        "a difference; --force writes it anyway"
     )
     assert run(*arguments, "--force").exit_code == 0
     assert Profile.load("p.toml").provenance["version"]
@@ -459,7 +459,7 @@ def test_too_few_clips_tell_how_many_are_needed(folder: Path) -> None:
     lines = (folder / "clips.jsonl").read_text().splitlines()
     write_lines(folder / "few.jsonl", lines[:4])
     says = fails(folder, "few.jsonl", "-o", "p.toml", *LIGHT)
-    assert says.startswith("few.jsonl: has 2 interruptions and 2 that are none; expected at least 6")
+    assert says.startswith("few.jsonl: has 2 interruptions and 2 other events; expected at least 6")
 
 
 def test_one_speaker_cannot_be_held_out(folder: Path) -> None:
@@ -549,7 +549,7 @@ def test_lines_that_cannot_be_used_are_told_before_the_rest_is_found_too_little(
     first, second, last = result.stderr.splitlines()
     assert "skipped: some.jsonl:7: " in first
     assert "skipped: some.jsonl:8: " in second
-    assert "has 5 interruptions and 6 that are none" in last
+    assert "has 5 interruptions and 6 other events" in last
 
 
 class FakeRecordings:
@@ -683,7 +683,7 @@ def test_recordings_of_which_none_can_be_used(folder: Path) -> None:
 
 def test_material_is_counted_by_event_in_calls(tmp_path: Path) -> None:
     manifest = read_manifest(DEMO_EVENTS)
-    with pytest.raises(OptionError, match="has 2 interruptions and 5 that are none; expected at least 20"):
+    with pytest.raises(OptionError, match="has 2 interruptions and 5 other events; expected at least 20"):
         check_material(Manifest(manifest.path, manifest.kind, manifest.items))
 
 

@@ -1,4 +1,4 @@
-"""A recording as the gate's own front end hears it: speech, level, noise floor and pitch of each frame."""
+"""A recording as the gate's own front end measures it: speech, level, noise floor and pitch of each frame."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LEAST_GROWTH: Final = 0.01
 """Share of the voice that a lower threshold must bring in: lowered for nothing, it lets in the room alone."""
 
 LONGEST_IN_ROOM: Final = 4
-"""Frames (0.13 s) of speech in an empty room that a longer `min_speech_duration` may put up with; beyond that it would
+"""Frames (0.13 s) of speech in an empty room that a longer `min_speech_duration` may leave out; beyond that it would
 keep words out."""
 
 DEACTIVATION_RATIO: Final = 0.7
@@ -37,7 +37,7 @@ class VadChoice:
     options: Mapping[str, float]
     """Fields of `GateOptions` that should differ from the defaults."""
     reasons: tuple[str, ...]
-    """One plain sentence for each change, and for what no option mends."""
+    """One plain sentence for each change, and for what no option can help."""
 
     @property
     def activation_threshold(self) -> float:

@@ -286,4 +286,4 @@ def _print_for_people(report: BenchReport, errors: tuple[WorstError, ...] | None
             console.print()
         for line in () if errors is None else (*worst_lines(errors), ""):
             console.print(line, markup=False)
-    console.print(gate_sentence(report.gate), markup=False)
+    console.print(gate_sentence(report.gate), markup=False, soft_wrap=True)

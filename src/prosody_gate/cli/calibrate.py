@@ -83,8 +83,8 @@ def calibrate(
     """Measure your microphone, your room and your voice, and write a profile of them.
 
     Says in plain words what it measured and what is wrong where something is: clipping, a voice too close to the
-    room, mains hum, a wrong device. A profile is a starting point: in the call the gate goes on adapting to room and
-    speaker.
+    room, mains hum, a wrong device. With too little speech nothing is written (exit status 2). A profile is a starting
+    point: in the call the gate goes on adapting to room and speaker.
 
     From two recordings, or from one with pauses:
 

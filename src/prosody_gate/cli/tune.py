@@ -170,8 +170,8 @@ def tune(
             metavar="NAME",
             show_default=False,
             rich_help_panel=SEARCH,
-            help="An option to search; may be repeated. Default: all that can be tuned, but of sensitivity, prior and "
-            "confirm_probability, which move one threshold, the last alone.",
+            help="An option to search; may be repeated. Default: all that can be tuned, except sensitivity and prior, "
+            "which move the same threshold as confirm_probability.",
         ),
     ] = None,
     patience: Annotated[
@@ -347,9 +347,9 @@ def _why_not(result: TuneResult, scores: TuneScores) -> str:
     if gain.folds < LEAST_FOLDS:
         return (
             f"{gain.folds} speakers or recordings are too few to say whether anything is better than {name}; "
-            f"expected at least {LEAST_FOLDS}. --force writes it all the same"
+            f"expected at least {LEAST_FOLDS}. --force writes it anyway"
         )
-    more = "More recordings may show a difference; --force writes it all the same"
+    more = "More recordings may show a difference; --force writes it anyway"
     if all(candidate.options == result.start.options for candidate in result.held_out):
         return f"nothing did better than {name}: {_figures(before)}. {more}"
     if gain.is_reliable:
@@ -363,9 +363,10 @@ def _why_not(result: TuneResult, scores: TuneScores) -> str:
 
 def _figures(score: SystemScore) -> str:
     """What the user cares for, in words."""
+    caught, false = _percent(score.caught), _percent(score.false_interruptions)
     return (
-        f"{_percent(score.caught)} of the interruptions caught within 3 s, "
-        f"{_percent(score.false_interruptions)} of the other events stopping the agent, and a median latency of {_latency(score, 'p50')}"
+        f"{caught} of the interruptions caught within 3 s, {false} of the other events stopping the agent, and a median "
+        f"latency of {_latency(score, 'p50')}"
     )
 
 

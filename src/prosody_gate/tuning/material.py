@@ -10,7 +10,7 @@ from ..bench import AMBIGUOUS, INTERRUPTION, Call, Clip, Manifest, WordOverlap
 from ..errors import OptionError
 
 LEAST_EVENTS: Final = 20
-"""Events of each kind (to be confirmed, and not) below which a search would learn these recordings by heart."""
+"""Events of each kind (to be confirmed, and not) below which a search would fit these recordings alone."""
 
 
 def check_material(manifest: Manifest) -> tuple[Clip | Call, ...]:
@@ -49,19 +49,19 @@ def check_counts(events: Iterable[tuple[str, bool]], *, source: str) -> None:
         groups[is_interruption][group] += 1
     interruptions, others = groups[True].total(), groups[False].total()
     needed = (
-        f"expected at least {LEAST_EVENTS} interruptions and {LEAST_EVENTS} that are none "
+        f"expected at least {LEAST_EVENTS} interruptions and {LEAST_EVENTS} other events "
         "(backchannel, nonspeech, noise)"
     )
     if not interruptions and not others:
         raise OptionError(f"{source}: none of its recordings can be used; {needed}")
     if not interruptions or not others:
-        only = "interruptions" if interruptions else "what is no interruption"
+        only = "interruptions" if interruptions else "events that are not interruptions"
         raise OptionError(f"{source}: holds {only} only ({interruptions + others}); {needed}")
     if min(interruptions, others) < LEAST_EVENTS:
-        raise OptionError(f"{source}: has {interruptions} interruptions and {others} that are none; {needed}")
+        raise OptionError(f"{source}: has {interruptions} interruptions and {others} other events; {needed}")
     if len(groups[True] | groups[False]) < 2:
         raise OptionError(f"{source}: all of one speaker or recording; expected at least 2, to hold one out")
-    for kind, what in ((True, "interruptions"), (False, "events that are no interruption")):
+    for kind, what in ((True, "interruptions"), (False, "events that are not interruptions")):
         if len(groups[kind]) < 2:
             (group,) = groups[kind]
             raise OptionError(
