@@ -26,6 +26,8 @@ IN_SDIST = (
     "README.md",
     "constraints.txt",
     "pyproject.toml",
+    ".ci/run",
+    ".github/workflows/check.yml",
     "benchmarks/fit_evidence.py",
     "docs/measurements.md",
     "examples/demo.flac",
