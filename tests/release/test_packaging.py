@@ -116,3 +116,20 @@ def test_a_folder_with_two_wheels_is_an_error_of_one_line(tmp_path: Path) -> Non
     (tmp_path / "prosody_gate-0.0.1-py3-none-any.whl").touch()
     done = subprocess.run([sys.executable, CHECK, tmp_path], capture_output=True, text=True)
     assert done.stderr == f"{tmp_path}: 2 files *.whl; expected one\n"
+
+
+def test_a_python_that_is_missing_or_too_old_is_named_before_anything_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    for name in ("scripts/install", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    done = subprocess.run(
+        ["bash", tmp_path / "scripts" / "install"],
+        env={**os.environ, "PYTHON": "/no/python"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "scripts/install: /no/python is not Python 3.11 or newer; name one that is: PYTHON=python3.12 scripts/install\n"
+    )
+    assert not (tmp_path / ".venv").exists()
