@@ -5,8 +5,8 @@
 Needs the extra `fit` (torch, scikit-learn) and espeak-ng for the synthetic voices. About half an hour on two cores; the
 weights without each fold are kept in benchmarks/cache. Word and time weights come from the labelled overlaps of the
 AMI meetings, the voice networks and the weights of the listener from the recorded clips of `TRAINING_SETS`: other sets
-in the folder, those for evaluation only among them, are never trained on. Prints at the end what each source adds on the
-folds that were left out.
+in the folder, those for evaluation only among them, are never trained on. Prints at the end what each source adds on
+the folds that were left out.
 """
 
 from __future__ import annotations

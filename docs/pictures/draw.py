@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import soundfile
 
-from prosody_gate import Gate, GateEventKind, GateOptions, PocketSphinxListener, replay
+from prosody_gate import GateEventKind, GateFactory, replay
 
 HERE = Path(__file__).resolve().parent
 CALL = HERE.parents[1] / "examples" / "demo.flac"
@@ -209,9 +209,9 @@ def draw_data_path() -> Picture:
 
 def draw_hold_to_confirm() -> Picture:
     """One overlap of the bundled call: the sound, the state of the gate, and P(interruption) frame by frame."""
-    options = GateOptions()
-    gate = Gate(options, listener=PocketSphinxListener())
-    result = replay(CALL, gate, agent_channel=AGENT_CHANNEL, user_channel=USER_CHANNEL, trace=True)
+    gates = GateFactory()
+    options = gates.options
+    result = replay(CALL, gates.gate(), agent_channel=AGENT_CHANNEL, user_channel=USER_CHANNEL, trace=True)
     confirm = next(event for event in result.decisions if event.kind is GateEventKind.CONFIRM)
     hold = next(event for event in result.events if event.overlap == confirm.overlap)
     onset = hold.onset
