@@ -54,9 +54,6 @@ class ItemKind(StrEnum):
     OTHER = "other"
     """Anything else; never held."""
 
-    def __str__(self) -> str:
-        return self.value
-
 
 @dataclass(frozen=True, slots=True)
 class HeldItem(Generic[Payload]):
