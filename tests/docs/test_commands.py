@@ -23,7 +23,7 @@ SPAN = re.compile(r"`((?:python|prosody-gate|scripts/\w+|\.ci/run|PYTHON=)[^`]*)
 LOOKED_INTO = ("scripts", "benchmarks", "examples", "tests", "docs", ".ci")
 """Folders of the repository whose files a command must name rightly."""
 OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
-PLAIN = {"cd", "git", "grep", "ln", "mkdir", "pip"}
+PLAIN = {"cd", "git", "grep", "ln", "mkdir", "pip", "uv"}
 """Commands of others."""
 
 
