@@ -365,8 +365,8 @@ def _figures(score: SystemScore) -> str:
     """What the user cares for, in words."""
     caught, false = _percent(score.caught), _percent(score.false_interruptions)
     return (
-        f"{caught} of the interruptions caught within 3 s, {false} of the other events stopping the agent, and a median "
-        f"latency of {_latency(score, 'p50')}"
+        f"{caught} of the interruptions caught within 3 s, {false} of the other events stopping the agent, and a "
+        f"median latency of {_latency(score, 'p50')}"
     )
 
 
