@@ -344,8 +344,13 @@ def test_a_run_without_errors_says_so_and_overlaps_without_audio_are_not_drawn(t
     manifest = write_lines(tmp_path / "o.jsonl", OVERLAPS)
     result = bench(manifest, "--jobs", "1", "--worst", "3")
     assert "no errors: every interruption was caught, and nothing else was confirmed" in " ".join(result.stdout.split())
-    result = bench(manifest, *EAGER, "--worst", "9", "--plot", tmp_path / "pictures")
-    assert 'transcript: "' in result.stdout
+    mislabelled = {"id": "w", "label": "backchannel", "words": [["wait", 0.0, 0.3], ["please", 0.3, 0.7]]}
+    write_lines(manifest, [*OVERLAPS, mislabelled])
+    result = bench(manifest, "--jobs", "1", "--worst", "9", "--plot", tmp_path / "pictures")
+    assert "the worst error" in result.stdout
+    assert "1. w (line 9): backchannel, set overlaps" in result.stdout
+    assert "   false interruption: confirmed after 600 ms (phrase)" in result.stdout
+    assert '   transcript: "wait"' in result.stdout
     assert list((tmp_path / "pictures").glob("worst-*")) == []
 
 

@@ -101,7 +101,9 @@ def worst_lines(errors: Sequence[WorstError]) -> list[str]:
     """The errors as text for people, a few lines each."""
     if not errors:
         return ["no errors: every interruption was caught, and nothing else was confirmed"]
-    lines = [f"the {len(errors)} worst errors, those the gate was most certain about first"]
+    lines = ["the worst error"]
+    if len(errors) > 1:
+        lines = [f"the {len(errors)} worst errors, those the gate was most certain about first"]
     for place, error in enumerate(errors, start=1):
         outcome, verdict = error.outcome, error.verdict
         of_set = "" if outcome.set == outcome.label else f", set {outcome.set}"
