@@ -15,17 +15,13 @@ import json
 import re
 import sys
 import tempfile
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pocketsphinx
 from pocketsphinx.lm import ArpaBoLM
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "prosody_gate"
 
