@@ -51,7 +51,7 @@ UserChannelOption = Annotated[
         metavar="N",
         show_default=False,
         rich_help_panel=WHO,
-        help="The user's channel, counted from 0. In a stereo file one channel is enough: the other follows.",
+        help="The user's channel, counted from 0. In a stereo file the other channel is then taken as the agent's.",
     ),
 ]
 
@@ -61,7 +61,7 @@ AgentChannelOption = Annotated[
         metavar="N",
         show_default=False,
         rich_help_panel=WHO,
-        help="The agent's channel, counted from 0: the agent speaks wherever it carries speech.",
+        help="The agent's channel, counted from 0: the agent speaks wherever there is speech in it.",
     ),
 ]
 
@@ -159,7 +159,7 @@ JobsOption = Annotated[
         callback=_check_jobs,
         show_default=False,
         rich_help_panel=WORK,
-        help="Processes to work in. Default: one for each processor core.",
+        help="How many processes to use. Default: one per processor core.",
     ),
 ]
 

@@ -43,7 +43,7 @@ def bench(
         typer.Argument(
             metavar="INPUT",
             show_default=False,
-            help="JSONL, or JSONL.gz: a labelled clip, call or overlap a line.",
+            help="JSONL or JSONL.gz: one labelled clip, call or overlap per line.",
         ),
     ],
     kind: Annotated[
@@ -52,7 +52,7 @@ def bench(
             metavar="clips|calls|overlaps",
             show_default=False,
             rich_help_panel=WHAT,
-            help="What the lines are. Default: by the first line's fields.",
+            help="What the lines describe. Default: found from the fields of the first line.",
         ),
     ] = None,
     strict: Annotated[
@@ -90,15 +90,22 @@ def bench(
     option: NameValueOption = None,
     gain_db: Annotated[
         float | None,
-        typer.Option(metavar="DB", show_default=False, rich_help_panel=SCENE, help="Make all louder or softer."),
+        typer.Option(
+            metavar="DB",
+            show_default=False,
+            rich_help_panel=SCENE,
+            help="Make every scene louder (above 0) or softer (below 0).",
+        ),
     ] = None,
     noise: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=SCENE, help="Lay this recording under every scene."),
+        typer.Option(
+            metavar="FILE", rich_help_panel=SCENE, help="Recording to mix into every scene as background noise."
+        ),
     ] = None,
     snr_db: Annotated[
         float | None,
-        typer.Option(metavar="DB", rich_help_panel=SCENE, help="How far the clip lies above that noise."),
+        typer.Option(metavar="DB", rich_help_panel=SCENE, help="Level of the clip above that noise."),
     ] = None,
     band: Annotated[
         str | None,
@@ -114,19 +121,27 @@ def bench(
         typer.Option(
             metavar="DBFS",
             rich_help_panel=SCENE,
-            help="White noise of this level before and after the clip. Default: noise like the clip's own room.",
+            help="Put white noise of this level before and after the clip. Default: noise like the clip's room.",
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=0, show_default=False, rich_help_panel=SCENE, help="Of all that is random. Default: 0."
+            metavar="N",
+            min=0,
+            show_default=False,
+            rich_help_panel=SCENE,
+            help="Seed of everything random, such as noise. Default: 0.",
         ),
     ] = None,
     jobs: JobsOption = None,
     backend: Annotated[
         str,
-        typer.Option(metavar="loky|dask", rich_help_panel=WORK, help="Processes of this machine, or a Dask cluster."),
+        typer.Option(
+            metavar="loky|dask",
+            rich_help_panel=WORK,
+            help="Where to work: in processes of this machine (loky), or on a Dask cluster.",
+        ),
     ] = "loky",
     scheduler: Annotated[
         str | None,
@@ -154,10 +169,10 @@ def bench(
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure the gate on labelled recordings: what it catches, what stops the agent wrongly, how fast.
+    """Measure the gate on labelled recordings: what it catches, what stops the agent by mistake, how fast.
 
-    The same events go through what people use today: a plain VAD with 0.2, 0.5 and 0.8 s of speech, word lists
-    on the transcript, at least two and three words. INPUT holds one JSON object a line:
+    The same recordings also go through the rules that agents use today: a plain VAD with 0.2, 0.5 and 0.8 s of
+    speech, word lists on the transcript, at least two or three words. INPUT holds one JSON object per line:
 
     - **clips**: {"audio": "yes.flac", "label": "backchannel", "set": "desk"}; optional start, end, transcripts.
       Each is put into a scene in which the agent speaks throughout.

@@ -31,16 +31,22 @@ def calibrate(
         typer.Argument(
             metavar="FILE",
             show_default=False,
-            help="One recording with both: speech, and pauses in which only the room sounds.",
+            help="One recording of both: speech, with pauses in which only the room can be heard.",
         ),
     ] = None,
     room: Annotated[
         Path | None,
-        typer.Option(metavar="ROOM.wav", rich_help_panel=FROM, help="The room while nobody speaks, 2 s or more."),
+        typer.Option(
+            metavar="ROOM.wav", rich_help_panel=FROM, help="Recording of the room while nobody speaks, at least 2 s."
+        ),
     ] = None,
     speech: Annotated[
         Path | None,
-        typer.Option(metavar="SPEECH.wav", rich_help_panel=FROM, help="Yourself speaking as in a call, 3 s or more."),
+        typer.Option(
+            metavar="SPEECH.wav",
+            rich_help_panel=FROM,
+            help="Recording of yourself speaking as in a call, at least 3 s.",
+        ),
     ] = None,
     user_channel: UserChannelOption = None,
     record: Annotated[
@@ -48,7 +54,7 @@ def calibrate(
         typer.Option(
             "--record",
             rich_help_panel=GUIDED,
-            help="Record now: silence, speech, a few backchannels, a few stops. About a minute.",
+            help='Record now, about a minute: silence, speech, a few backchannels, a few times "stop".',
         ),
     ] = False,
     device: Annotated[
@@ -74,7 +80,7 @@ def calibrate(
             metavar="TEXT",
             show_default=False,
             rich_help_panel=OUTPUT,
-            help="Name of the microphone. Default: that of the device, or the output's.",
+            help="Name of the microphone. Default: the name of the device, or of the output file.",
         ),
     ] = None,
     as_json: JsonOption = None,
@@ -82,9 +88,9 @@ def calibrate(
 ) -> None:
     """Measure your microphone, your room and your voice, and write a profile of them.
 
-    Says in plain words what it measured and what is wrong where something is: clipping, a voice too close to the
-    room, mains hum, a wrong device. With too little speech nothing is written (exit status 2). A profile is a starting
-    point: in the call the gate goes on adapting to room and speaker.
+    Reports what it measured, and what is wrong: clipping, a voice hardly louder than the room, mains hum, a wrong
+    device. With too little speech nothing is written (exit status 2). A profile is a starting point: during a call the
+    gate keeps adapting to the room and the speaker.
 
     From two recordings, or from one with pauses:
 
@@ -114,7 +120,7 @@ def calibrate(
     sources = [path.name for path in (room, speech, file) if path is not None]
     profile = calibration.profile(name=name or output.stem, source=f"calibrate {', '.join(sources)}")
     profile.save(output)
-    _tell(calibration, profile, output, as_json=as_json, quiet=quiet)
+    _report(calibration, profile, output, as_json=as_json, quiet=quiet)
 
 
 def _check_sources(*, file: Path | None, room: Path | None, speech: Path | None, record: bool) -> None:
@@ -178,10 +184,10 @@ def _record(
         manifest = keep_recordings(keep, recorded, rehearsals, sample_rate=recorder.sample_rate)
         typer.echo(f"kept: {keep}, labelled in {manifest}", err=alone)
     profile.save(output)
-    _tell(calibration, profile, output, as_json=as_json, quiet=quiet, rehearsals=rehearsals)
+    _report(calibration, profile, output, as_json=as_json, quiet=quiet, rehearsals=rehearsals)
 
 
-def _tell(
+def _report(
     calibration: Calibration,
     profile: Profile,
     output: Path,

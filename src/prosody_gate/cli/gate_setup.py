@@ -1,4 +1,4 @@
-"""All that a command was told about the gate, checked once."""
+"""What the command line says about the gate, checked once."""
 
 from __future__ import annotations
 

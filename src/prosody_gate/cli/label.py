@@ -48,7 +48,7 @@ def label(
             metavar="MANIFEST.jsonl",
             show_default=False,
             rich_help_panel=OUTPUT,
-            help="The manifest to write; it may hold other calls. Default: beside the call, with its name.",
+            help="The manifest to write; it may hold other calls. Default: next to the call, with the same name.",
         ),
     ] = None,
     user_channel: UserChannelOption = None,
@@ -60,7 +60,7 @@ def label(
             metavar="NAME",
             show_default=False,
             rich_help_panel=WHO,
-            help="Who the user is: tune keeps the calls of one speaker together.",
+            help="Name of the user; tune keeps all calls of one speaker together.",
         ),
     ] = None,
     sensitivity: SensitivityOption = None,
@@ -70,13 +70,13 @@ def label(
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
     option: NameValueOption = None,
-    silent: Annotated[bool, typer.Option("--silent", rich_help_panel=OUTPUT, help="Play nothing.")] = False,
+    silent: Annotated[bool, typer.Option("--silent", rich_help_panel=OUTPUT, help="Do not play the overlaps.")] = False,
 ) -> None:
     """Go through the overlaps that the gate finds in a call, and label each with one key.
 
-    Plays each where there is a sound device. **b** is a backchannel, **i** an interruption, **n** a noise; **c** a
-    cough or a laugh, **a** what you are not sure of; **p** plays again, **s** skips, **u** takes the last label back,
-    **q** quits. Every label is written at once: call it again to go on where you left off.
+    Each is played, if there is a sound device. Keys: **b** backchannel, **i** interruption, **n** noise, **c** cough or
+    laugh, **a** not sure; **p** plays it again, **s** skips it, **u** takes the last label back, **q** quits. Every
+    label is saved at once: run the command again to go on where you left off.
 
         prosody-gate label call.wav --agent-channel 0 --user-channel 1 --output calls.jsonl
     """

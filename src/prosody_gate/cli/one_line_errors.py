@@ -1,4 +1,4 @@
-"""Tells every error in one line on stderr, with exit status 2."""
+"""Reports every error in one line on standard error, with exit status 2."""
 
 from __future__ import annotations
 

@@ -15,18 +15,18 @@ AgentSpeech = Literal["always", "never"] | Sequence[Span]
 
 
 class Channels(NamedTuple):
-    """Who is to be heard where."""
+    """Whose voice is where."""
 
     user: int
     """The user's channel, from 0."""
     agent: int | None
-    """The agent's own channel; None where `agent_speech` tells."""
+    """The agent's own channel; None where `agent_speech` says when it speaks."""
     agent_speech: AgentSpeech
     """When the agent speaks, where it has no channel of its own."""
 
 
 def choose_channels(recording: AudioFile, *, user: int | None, agent: int | None, agent_speech: str | None) -> Channels:
-    """Settle the channels, from what was said and what can be told.
+    """Settle the channels, from the command line and the number of channels.
 
     A mono recording is the user's. In a stereo recording it is enough to name one channel: the other
     follows, unless `agent_speech` is given.

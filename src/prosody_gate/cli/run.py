@@ -51,9 +51,9 @@ def run(
         typer.Option(
             metavar="T.jsonl",
             rich_help_panel=WHO,
-            help="Recorded speech-to-text, fed in as it arrived; one a line: "
+            help="Recorded speech-to-text, given to the gate at the times it arrived. One JSON object per line: "
             '{"at": seconds, "text": "...", "final": true, "start": seconds, "end": seconds}; '
-            "the last three may be left out.",
+            "final, start and end may be left out.",
         ),
     ] = None,
     start: Annotated[
@@ -90,17 +90,17 @@ def run(
         typer.Option(
             metavar="OUT.png",
             rich_help_panel=OUTPUT,
-            help="Draw what was heard, measured and decided on one time axis (.png, .svg or .pdf).",
+            help="Draw the user's voice, what was measured and what was decided on one time axis (.png, .svg or .pdf).",
         ),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Run the gate over a recorded call and print what it decided, an overlap a row.
+    """Run the gate over a recorded call and print what it decided, one row per overlap.
 
     An overlap is speech of the user that begins while the agent speaks. The gate **confirms** it (the agent
     should stop), **cancels** it (a backchannel or a noise: the agent talks on) or **releases** it (the agent
-    ended first). The table tells when and why, how sure the gate was (P), and what each source of evidence
-    had to say.
+    ended first). The table shows when and why, how likely an interruption was (P), and how much each source of
+    evidence counted for or against one.
 
     A stereo call, with a picture:
 

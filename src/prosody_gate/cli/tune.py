@@ -112,7 +112,7 @@ def tune(
         typer.Argument(
             metavar="MANIFEST",
             show_default=False,
-            help="JSONL, or JSONL.gz: a labelled clip or call a line, as for bench.",
+            help="JSONL or JSONL.gz, as for bench: one labelled clip or call per line.",
         ),
     ],
     output: Annotated[
@@ -125,12 +125,14 @@ def tune(
             metavar="N",
             min=1,
             rich_help_panel=SEARCH,
-            help="Sets of options to try, with those that the storage has already.",
+            help="How many sets of options to try; those already in the storage count.",
         ),
     ] = 100,
     seed: Annotated[
         int,
-        typer.Option(metavar="N", min=0, rich_help_panel=SEARCH, help="The same seed and recordings, the same result."),
+        typer.Option(
+            metavar="N", min=0, rich_help_panel=SEARCH, help="The same seed and recordings give the same result."
+        ),
     ] = 0,
     max_false: Annotated[
         float,
@@ -145,7 +147,9 @@ def tune(
     false_weight: Annotated[
         float,
         typer.Option(
-            metavar="S", rich_help_panel=AIM, help="Seconds of latency that a share of 1 beyond --max-false weighs."
+            metavar="S",
+            rich_help_panel=AIM,
+            help="What false interruptions beyond --max-false cost: seconds of latency for a share of 1.",
         ),
     ] = 50.0,
     missed_weight: Annotated[
@@ -153,15 +157,15 @@ def tune(
         typer.Option(metavar="S", rich_help_panel=AIM, help="The same for interruptions missed beyond --min-caught."),
     ] = 50.0,
     latency_weight: Annotated[
-        float, typer.Option(metavar="W", rich_help_panel=AIM, help="Weight of a second of latency.")
+        float, typer.Option(metavar="W", rich_help_panel=AIM, help="What a second of latency costs.")
     ] = 1.0,
     margin: Annotated[
         float,
         typer.Option(
             metavar="NATS",
             rich_help_panel=AIM,
-            help="How far the threshold is moved against each limit before errors are counted: room for recordings to "
-            "come. 0 counts as it is.",
+            help="Safety margin, for new recordings differ from these: errors are counted with the threshold moved "
+            "this far towards them. 0 for none.",
         ),
     ] = 0.5,
     search: Annotated[
@@ -176,7 +180,9 @@ def tune(
     ] = None,
     patience: Annotated[
         int,
-        typer.Option(metavar="N", min=1, rich_help_panel=SEARCH, help="Trials without gain after which to stop."),
+        typer.Option(
+            metavar="N", min=1, rich_help_panel=SEARCH, help="Stop after this many trials without improvement."
+        ),
     ] = 40,
     storage: Annotated[
         str | None,
@@ -185,7 +191,7 @@ def tune(
             show_default=False,
             rich_help_panel=SEARCH,
             help="Where to keep the trials: an Optuna storage (sqlite:///tune.db, mysql://..., redis://...) or a "
-            "journal file. An interrupted search is resumed from it, and several machines can share one.",
+            "journal file. A search that was stopped goes on from there, and several machines can share one.",
         ),
     ] = None,
     jobs: JobsOption = None,
@@ -202,13 +208,13 @@ def tune(
             metavar="TEXT",
             show_default=False,
             rich_help_panel=OUTPUT,
-            help="Name of the microphone. Default: that of --profile, or the output's.",
+            help="Name of the microphone. Default: the name in --profile, or that of the output file.",
         ),
     ] = None,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", rich_help_panel=OUTPUT, help="Write a profile that is no better on held-out recordings, too."
+            "--force", rich_help_panel=OUTPUT, help="Write the profile even if it is not better on held-out recordings."
         ),
     ] = False,
     as_json: JsonOption = None,
@@ -221,9 +227,10 @@ def tune(
     table shows what to expect on new recordings, beside the scores of the options it began with, and of the default
     options where it began with others. A profile is written only if it is reliably better than both.
 
-    MANIFEST is that of bench, clips or calls; `prosody-gate label` makes one of your own calls. It takes at least 20
-    interruptions and 20 other events, each kind from 2 or more speakers or recordings; a few hundred are better. With
-    --storage a search that was stopped goes on when the same command is run again.
+    MANIFEST is one of clips or calls, as for bench; `prosody-gate label` makes one of your own calls. It takes at least
+    20 interruptions and 20 other events, each kind from 2 or more speakers or recordings; a few hundred are better.
+    The search begins with --profile, --sensitivity and --option, else with the defaults. With --storage a search that
+    was stopped goes on when the same command is run again.
 
     Exit status: 0 the profile is written; 2 bad input; 3 nothing reliably better was found, nothing is written (--force
     writes it); 130 stopped with Ctrl-C.

@@ -2,15 +2,15 @@
 
 from .agent_speech import LONGEST, Span, check_spans, read_spans, spans_of_channel
 from .replay import ALWAYS, ReplayResult, TracePoint, drive, read_frames, replay, trace_point
-from .replay_part import LEAD_IN, LEAD_OUT, length_with_leads, replay_part
+from .replay_part import PART_LEAD_IN, PART_LEAD_OUT, length_with_leads, replay_part
 from .replay_words import TimedWord, WordStream, replay_words, word_stream
 from .transcript_file import read_transcripts
 
 __all__ = [
     "ALWAYS",
-    "LEAD_IN",
-    "LEAD_OUT",
     "LONGEST",
+    "PART_LEAD_IN",
+    "PART_LEAD_OUT",
     "ReplayResult",
     "Span",
     "TimedWord",

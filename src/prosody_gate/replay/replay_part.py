@@ -13,11 +13,11 @@ from ..vad import SpeechDetector
 from .agent_speech import Span, check_spans
 from .replay import ReplayResult, replay
 
-LEAD_IN: Final = 30.0
+PART_LEAD_IN: Final = 30.0
 """Seconds before the stretch that the gate is given, so that noise floor, the user's level and what is going on are
 known when it begins."""
 
-LEAD_OUT: Final = 10.0
+PART_LEAD_OUT: Final = 10.0
 """Seconds after the stretch that the gate is given, so that what begins at its end is decided as in the whole call."""
 
 
@@ -35,10 +35,12 @@ def replay_part(
     trace: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> ReplayResult:
-    """Run a gate over a stretch of a recording, `LEAD_IN` before it and `LEAD_OUT` after it.
+    """Run a gate over a stretch of a recording, `PART_LEAD_IN` before it and `PART_LEAD_OUT` after it.
 
-    The result holds the overlaps that begin in the stretch, numbered from 1, and all times are the recording's own.
-    They are those of the whole recording, but for what only a longer past could tell the gate: see `LEAD_IN`.
+    The result holds the overlaps that begin in the stretch, numbered from 1; all times are the recording's own. The
+    decisions are those of a run over the whole recording, but for what takes longer than the lead-in to learn: the
+    listener goes on adapting to a voice over all overlaps of a call, so a decision that hangs on its guess may come
+    some frames earlier or later, or be another.
 
     Args:
         recording: An open recording.
@@ -57,8 +59,8 @@ def replay_part(
         AudioError: The recording, a channel or the spans cannot be used.
     """
     # On a frame's edge, so that the gate gets the very frames of the whole recording.
-    start = math.floor(max(part.start - LEAD_IN, 0.0) / FRAME_DURATION) * FRAME_DURATION
-    end = min(part.end + LEAD_OUT, recording.duration)
+    start = math.floor(max(part.start - PART_LEAD_IN, 0.0) / FRAME_DURATION) * FRAME_DURATION
+    end = min(part.end + PART_LEAD_OUT, recording.duration)
     result = replay(
         recording.part(start, end),
         gate,
@@ -92,7 +94,7 @@ def replay_part(
 
 def length_with_leads(recording: AudioFile, part: Span) -> float:
     """How much of the recording `replay_part` runs through, in seconds."""
-    return min(part.end + LEAD_OUT, recording.duration) - max(part.start - LEAD_IN, 0.0)
+    return min(part.end + PART_LEAD_OUT, recording.duration) - max(part.start - PART_LEAD_IN, 0.0)
 
 
 def _shifted_spans(spans: Sequence[Span], start: float, end: float) -> tuple[Span, ...]:

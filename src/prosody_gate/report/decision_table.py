@@ -25,7 +25,7 @@ PICTURE: Final = {
     GateEventKind.CANCEL: "#009E73",
     GateEventKind.RELEASE: "#0072B2",
 }
-"""Four of the colours that Okabe and Ito (2008, "Color Universal Design") chose to be told apart by all."""
+"""Four of the colours of Okabe and Ito (2008, "Color Universal Design"), which everybody can tell apart."""
 
 
 TEXT_WIDTH: Final = 40
