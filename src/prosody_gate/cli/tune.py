@@ -338,9 +338,8 @@ def _resumable(tuner: Tuner, storage: str | None) -> Iterator[None]:
         if storage is None:
             typer.echo(f"{PROGRAM}: stopped; no trial is kept (--storage FILE keeps them)", err=True)
         else:
-            typer.echo(
-                f"{PROGRAM}: stopped; {storage} keeps {tuner.finished} trials. To go on, run again: {again}", err=True
-            )
+            kept = "1 trial" if tuner.finished == 1 else f"{tuner.finished} trials"
+            typer.echo(f"{PROGRAM}: stopped; {storage} keeps {kept}. To go on, run again: {again}", err=True)
         raise
 
 
