@@ -14,6 +14,7 @@ from .errors import (
 )
 from .evidence import EvidenceSource, Observation, default_sources
 from .gate import Gate, GateEvent, GateEventKind, GateOptions, GateState, Transcript
+from .gate_factory import GateFactory
 from .lexicon import Lexicon, LexiconMatch
 from .listener import Hypothesis, Listener, PocketSphinxListener
 from .profile import Profile
@@ -33,6 +34,7 @@ __all__ = [
     "Gate",
     "GateEvent",
     "GateEventKind",
+    "GateFactory",
     "GateOptions",
     "GateState",
     "Hypothesis",

@@ -3,7 +3,7 @@
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions, Tunable
-from .overlap import Overlap, Transcript
+from .overlap import OverlapView, Transcript
 
 __all__ = [
     "Gate",
@@ -11,7 +11,7 @@ __all__ = [
     "GateEventKind",
     "GateOptions",
     "GateState",
-    "Overlap",
+    "OverlapView",
     "Transcript",
     "Tunable",
     "probability_of",

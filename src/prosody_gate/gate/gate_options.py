@@ -169,6 +169,16 @@ class GateOptions(BaseModel):
         at_middle = math.log(self.confirm_probability / (1.0 - self.confirm_probability))
         return at_middle - (self.sensitivity - 0.5) * SENSITIVITY_NATS
 
+    @property
+    def segmenter_options(self) -> dict[str, float]:
+        """The options that tell speech from silence, as `SpeechSegmenter` takes them."""
+        return {
+            "activation_threshold": self.activation_threshold,
+            "deactivation_threshold": self.deactivation_threshold,
+            "min_speech_duration": self.min_speech_duration,
+            "min_silence_duration": self.min_silence_duration,
+        }
+
     @classmethod
     def tunable(cls) -> tuple[Tunable, ...]:
         """The options a tuner may move, with the bounds to search within."""

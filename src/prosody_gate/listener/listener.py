@@ -30,6 +30,9 @@ class RecognisedWord:
     in nats; at most 0, about -3 for words that are right."""
 
 
+LISTENER_LANGUAGE: Final = "en"
+"""The one language that the built-in listener knows."""
+
 STEADY: Final = 0.2
 """Seconds for which words have stood when they are taken as steady."""
 

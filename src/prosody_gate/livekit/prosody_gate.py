@@ -180,7 +180,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
                 )
             vad = LouderVAD.around(self._inner_vad, gain_db=self._input_gain_db)
             inner = StreamAdapter(stt=inner, vad=vad)
-        self._gate.expects_transcripts = True
+        self._gate._expects_transcripts = True
         return GatedSTT(inner, self._driver, on_drop=self._on_drop)
 
     def turn_handling(self, given: Mapping[str, Any] | None = None, **options: Any) -> TurnHandlingOptions:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from livekit.agents.stt import SpeechEvent, SpeechEventType
 from livekit.agents.types import NOT_GIVEN, TimedString
 
-from ..gate import Gate, GateEvent, GateEventKind, Overlap, Transcript
+from ..gate import Gate, GateEvent, GateEventKind, OverlapView, Transcript
 from ..session import GateDriver
 
 
@@ -52,7 +52,7 @@ def _is_cancelled(word: TimedString, shift: float, transcript: Transcript, gate:
         return False
     # The first half of a sentence may have been cancelled while its second half was still held: they are one turn.
     about = gate.overlap_of(transcript)
-    continued = about is not None and about.decision is GateEventKind.CONFIRM and about.previous is overlap
+    continued = about is not None and about.decision is GateEventKind.CONFIRM and about.previous == overlap.number
     return not continued or gate.lexicon.match(overlap.text or str(word)).ignore_only
 
 
@@ -98,7 +98,7 @@ class _Held:
 
     event: SpeechEvent
     transcript: Transcript
-    overlap: Overlap
+    overlap: OverlapView
     utterance: _Utterance
     since: float
 
@@ -162,7 +162,7 @@ class TranscriptHold:
         out: list[SpeechEvent] = []
         still: list[_Held] = []
         for held in self._held:
-            decision = held.overlap.decision
+            decision = self._decision_of(held)
             if decision is None:
                 still.append(held)
             elif decision is GateEventKind.CANCEL:
@@ -184,7 +184,7 @@ class TranscriptHold:
         while self._held and self._held[0].since < before:
             held = self._held.pop(0)
             backchannel = self._says_nothing_new(held.transcript.text) or not held.transcript.text.strip()
-            if held.overlap.decision is GateEventKind.CANCEL or (held.overlap.decision is None and backchannel):
+            if self._decision_of(held) is GateEventKind.CANCEL or (self._decision_of(held) is None and backchannel):
                 out += self._cancelled(held)
             else:
                 out += self._handed_on(held)
@@ -195,7 +195,7 @@ class TranscriptHold:
         held, self._held = self._held, []
         out: list[SpeechEvent] = []
         for each in held:
-            out += self._cancelled(each) if each.overlap.decision is GateEventKind.CANCEL else self._handed_on(each)
+            out += self._cancelled(each) if self._decision_of(each) is GateEventKind.CANCEL else self._handed_on(each)
         return out
 
     def drop(self) -> None:
@@ -217,7 +217,10 @@ class TranscriptHold:
             return []
         return self._told(self._cut(event, transcript), self._utterance)
 
-    def _overlap_of(self, transcript: Transcript) -> Overlap | None:
+    def _decision_of(self, held: _Held) -> GateEventKind | None:
+        return self._driver.gate.decision_of(held.overlap.number)
+
+    def _overlap_of(self, transcript: Transcript) -> OverlapView | None:
         overlap = self._driver.gate.overlap_of(transcript)
         if overlap is None or overlap.decision is not GateEventKind.CANCEL or transcript.end is not None:
             return overlap
@@ -253,7 +256,7 @@ class TranscriptHold:
         self._utterance = _Utterance()
         return out
 
-    def _hold(self, event: SpeechEvent, transcript: Transcript, overlap: Overlap) -> list[SpeechEvent]:
+    def _hold(self, event: SpeechEvent, transcript: Transcript, overlap: OverlapView) -> list[SpeechEvent]:
         self._held.append(_Held(event, transcript, overlap, self._utterance, self._now))
         return [] if len(self._held) <= MAX_HELD else self._handed_on(self._held.pop(0))
 
