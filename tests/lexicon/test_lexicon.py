@@ -421,6 +421,17 @@ def test_two_countries_of_one_language_are_one_language() -> None:
     assert Lexicon.load(["en-GB", "es-MX", "en-US"]).languages == ("en", "es")
 
 
+def test_a_language_of_a_file_can_be_asked_for_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, 'language = "it"\nignore = ["no"]')
+    assert Lexicon.load(["it-IT"], files=[path]).ignore == ("no",)
+    # Named first, it decides about a phrase of both.
+    lexicon = Lexicon.load(["it", "en"], files=[path])
+    assert lexicon.languages == ("it", "en")
+    assert lexicon.match("no").ignore_only
+    with pytest.raises(LexiconError, match="unknown language 'pt'; available: de, en, es, fr, hi, it, ja, te, zh"):
+        Lexicon.load(["pt"], files=[path])
+
+
 def test_a_file_may_name_its_language_with_the_country(tmp_path: Path) -> None:
     path = write(tmp_path, 'language = "pt-BR"\nignore = ["beleza"]\ninterrupt = ["peraí"]')
     lexicon = Lexicon.load(["en-US"], files=[path])

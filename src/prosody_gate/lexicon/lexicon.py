@@ -139,31 +139,31 @@ class Lexicon:
         """Load the packaged phrases of some languages, then a user's own files in order.
 
         Args:
-            languages: Packaged languages by their BCP-47 tags ("en", "en-US"; only the language counts, not
-                the country), the user's main language first: where one language ignores what another
-                interrupts on, the one named first wins. May be empty.
+            languages: Languages of the package or of `files`, by their BCP-47 tags ("en", "en-US"; only the
+                language counts, not the country), the user's main language first: where one language ignores
+                what another interrupts on, the one named first wins. May be empty.
             files: TOML files that add, remove or replace phrases; see the class for their keys.
 
         Raises:
-            LexiconError: A language is not in the package, or a file cannot be read or used.
+            LexiconError: A language is neither in the package nor in a file, or a file cannot be read or used.
         """
         if isinstance(languages, str):
             raise LexiconError(f"languages: expected a list of language codes, got the string {languages!r}")
         if isinstance(files, str | Path):
             raise LexiconError(f"files: expected a list of paths, got the one path {str(files)!r}")
-        available = cls.available_languages()
+        changes = [(path, PhraseFile.read(path)) for path in map(Path, files)]
+        packaged = cls.available_languages()
+        available = sorted({*packaged, *(content.language for _, content in changes if content.language)})
         sources: dict[str, Lexicon] = {}
         for tag in languages:
-            language = language_code(tag) if isinstance(tag, str) else None
+            language = language_code(tag)
             if language not in available:
                 raise LexiconError(f"unknown language {tag!r}; available: {', '.join(available)}")
-            packaged = _PHRASES_FOLDER / f"{language}.toml"
-            sources[language] = cls()._changed_by(PhraseFile.read(packaged), source=packaged)
+            path = _PHRASES_FOLDER / f"{language}.toml"
+            is_packaged = language in packaged
+            sources[language] = cls()._changed_by(PhraseFile.read(path), source=path) if is_packaged else cls()
 
-        changes: list[tuple[Path, PhraseFile]] = []
-        for path in map(Path, files):
-            content = PhraseFile.read(path)
-            changes.append((path, content))
+        for path, content in changes:
             if content.language is not None:
                 # Within its own language, so that changing one language's lists leaves the others alone.
                 own = replace(content, remove_ignore=(), remove_interrupt=(), add_ignore=(), add_interrupt=())

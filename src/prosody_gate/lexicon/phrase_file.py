@@ -100,12 +100,12 @@ class PhraseFile:
         )
 
 
-def language_code(tag: str) -> str | None:
+def language_code(tag: object) -> str | None:
     """Return the language of a BCP-47 tag: "en" for "en", "en-US" and "EN_gb"; None for what is no such tag.
 
     Script, region and all else are left out: the phrases of a language serve all its countries.
     """
-    found = _LANGUAGE_TAG.fullmatch(tag.strip())
+    found = _LANGUAGE_TAG.fullmatch(tag.strip()) if isinstance(tag, str) else None
     if found is None:
         return None
     code = found[1].lower()
@@ -115,7 +115,7 @@ def language_code(tag: str) -> str | None:
 def _file_language(value: object, *, where: str) -> str | None:
     if value is None:
         return None
-    code = language_code(value) if isinstance(value, str) else None
+    code = language_code(value)
     if code is None:
         raise LexiconError(f'{where}: expected a code such as "en" or "pt-BR", got {_shown(value)}')
     return code
