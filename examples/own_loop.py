@@ -29,10 +29,18 @@ import numpy as np
 import numpy.typing as npt
 from aiohttp import WSMsgType, web
 
-from prosody_gate import AudioFile, Gate, GateEvent, GateEventKind, ProsodyGateError, Transcript, create_detector
+from prosody_gate import (
+    AudioFeed,
+    AudioFile,
+    GateEvent,
+    GateEventKind,
+    GateFactory,
+    ProsodyGateError,
+    Transcript,
+    create_detector,
+)
 from prosody_gate.audio import Resampler
 from prosody_gate.replay import read_frames, spans_of_channel
-from prosody_gate.session import AudioFeed
 
 DEMO = Path(__file__).with_name("demo.flac")
 CHUNK_SECONDS = 0.02
@@ -65,7 +73,7 @@ class Conversation:
     """
 
     def __init__(self, sample_rate: int, *, expects_transcripts: bool = False) -> None:
-        self._gate = Gate.create(expects_transcripts=expects_transcripts)
+        self._gate = GateFactory.create().gate(expects_transcripts=expects_transcripts)
         self._feed = AudioFeed(self._gate, sample_rate)
         self._waiting: list[Transcript] = []
 

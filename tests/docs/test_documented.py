@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from livekit.agents import Agent, AgentSession
-from livekit.plugins import silero
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,6 +32,8 @@ from prosody_gate.livekit import ProsodyGate
 from prosody_gate.livekit.testing import RecordedInput, SilentOutput, SilentSTT
 
 PAGES = ("README.md", "docs/phrases.md", "docs/livekit.md", "docs/tuning.md")
+SAMPLES = ("README.md", "docs/phrases.md", "docs/tuning.md")
+"""Those of docs/livekit.md run in tests/livekit."""
 
 NOT_TYPED = ("cd ", "export ", "git clone ")
 """What only prepares the reader's shell."""
@@ -41,7 +42,7 @@ SCRIPTS = ("scripts/install", "scripts/demo", "scripts/test", "scripts/build", "
 """They install: the tests look into them instead of running them."""
 
 ONLY_PARSED = ("calibrate --record", "prosody-gate label", "prosody-gate tune")
-"""Commands that need a microphone, keys pressed or minutes; their own tests run them, here their options are checked."""
+"""Commands that need a microphone, keys or minutes: their own tests run them; here their options are checked."""
 
 BUNDLED_CALL = ["cancel", "cancel", "cancel", "cancel", "cancel", "confirm", "confirm"]
 """What the README says of the bundled call: five sounds cancelled, then two interruptions confirmed."""
@@ -110,7 +111,7 @@ def test_the_demonstration_script_runs_the_command_on_the_bundled_call(place: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SAMPLES)
 def test_the_python_samples_of_a_page_run(page: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("livekit.plugins.deepgram")
     monkeypatch.chdir(place)

@@ -64,7 +64,7 @@ def commands_of(page: str) -> list[str]:
 
 
 def workplace(folder: Path) -> Path:
-    """Make a folder with all that the pages speak of: a call, a room, a voice, clips, and the repository's own folders."""
+    """Fill a folder with all that the pages speak of: a call, a room, a voice, clips, the repository's own folders."""
     for name in ("benchmarks", "docs", "examples", "scripts", "src", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     call, rate = soundfile.read(ROOT / "examples" / "demo.flac", dtype="float32")
