@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,8 +22,8 @@ from .decision_rule import DecisionRule
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions
 from .life_cycle import Cause, LifeCycle
-from .overlap import Overlap, OverlapView, Transcript
-from .speech_history import LATE_TRANSCRIPT, SpeechHistory
+from .overlap import LATE_TRANSCRIPT, Overlap, OverlapView, Transcript
+from .speech_history import SpeechHistory
 
 logger = logging.getLogger("prosody_gate")
 
@@ -138,7 +137,7 @@ class Gate:
 
     @property
     def agent_speaking(self) -> bool:
-        """Whether the agent speaks, as far as the gate was told."""
+        """Whether the agent speaks, as far as the gate knows."""
         return self._agent_started is not None
 
     @property
@@ -360,25 +359,11 @@ class Gate:
         overlap.observation.recognised_match = self._lexicon.match(hypothesis.text, final=False)
 
     def _expire(self) -> None:
-        """Cancel what has waited long enough; speech that was continued waits with what continues it, within limits."""
-        undecided, held = self._overlaps.undecided, self._overlaps.held
-        if not undecided:
-            return
+        """Cancel what has waited long enough for a transcript or the agent's end."""
         patience = self.options.tail_boundary
         if self._expects_transcripts:
             patience = max(patience, self.options.transcript_timeout)
-        expired: list[Overlap] = []
-        following, deadline = held, math.inf
-        for overlap in reversed(undecided):
-            if overlap is held:
-                continue
-            own = overlap.speech_end + patience
-            joined = following is not None and following.onset - overlap.speech_end <= self.options.utterance_gap
-            deadline = max(own, min(deadline, overlap.speech_end + LATE_TRANSCRIPT)) if joined else own
-            following = overlap
-            if self._now >= deadline:
-                expired.insert(0, overlap)
-        for overlap in expired:
+        for overlap in self._overlaps.expired(self._now, patience=patience, gap=self.options.utterance_gap):
             self._move(overlap, Cause.EXPIRED, self._rule.reason_to_cancel(overlap))
 
     # Transcripts

@@ -1,4 +1,4 @@
-"""What the gate tells its caller."""
+"""What the gate reports to its caller."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class GateOptions(BaseModel):
         low=0.0,
         high=5.0,
         tune=None,
-        says="Silence (s) after which the next overlap is judged without the words before it.",
+        says="Silence (s) after which the next overlap is weighed without the words before it.",
     )
     tail_boundary: float = _option(
         1.0,
@@ -125,7 +125,7 @@ class GateOptions(BaseModel):
         low=0.0,
         high=1.0,
         tune=(0.4, 0.95),
-        says="P(interruption) by voice and listener alone at which an interrupt phrase heard on the device confirms.",
+        says="P(interruption) by voice and listener alone at which a recognised interrupt phrase confirms.",
     )
 
     @model_validator(mode="after")
@@ -171,7 +171,7 @@ class GateOptions(BaseModel):
 
     @property
     def segmenter_options(self) -> dict[str, float]:
-        """The options that tell speech from silence, as `SpeechSegmenter` takes them."""
+        """The options that separate speech from silence, by the names of `SpeechSegmenter`."""
         return {
             "activation_threshold": self.activation_threshold,
             "deactivation_threshold": self.deactivation_threshold,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Final
 
 from .gate_event import GateEventKind
-from .overlap import Overlap, OverlapState
+from .overlap import LATE_TRANSCRIPT, Overlap, OverlapState
 
 REMEMBERED_DECISIONS: Final = 256
 """Overlaps, the newest ones, whose decision can still be asked for."""
@@ -66,6 +67,29 @@ class LifeCycle:
     def decision_of(self, number: int) -> GateEventKind | None:
         """The decision about an overlap; None while it is undecided, and once it is forgotten."""
         return self._decisions.get(number)
+
+    def expired(self, now: float, *, patience: float, gap: float) -> list[Overlap]:
+        """The pending overlaps that have waited long enough, the oldest first.
+
+        Speech that was continued waits with what continues it, but not beyond `LATE_TRANSCRIPT`.
+
+        Args:
+            now: Stream time, in seconds.
+            patience: Seconds from the end of its speech that an overlap waits by itself.
+            gap: Seconds of silence within which speech continues what was before.
+        """
+        expired: list[Overlap] = []
+        following, deadline = self._held, math.inf
+        for overlap in reversed(self._undecided):
+            if overlap is self._held:
+                continue
+            own = overlap.speech_end + patience
+            continued = following is not None and following.onset - overlap.speech_end <= gap
+            deadline = max(own, min(deadline, overlap.speech_end + LATE_TRANSCRIPT)) if continued else own
+            following = overlap
+            if now >= deadline:
+                expired.insert(0, overlap)
+        return expired
 
     def move(self, overlap: Overlap, cause: Cause) -> GateEventKind | None:
         """Move an overlap on.

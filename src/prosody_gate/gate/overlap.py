@@ -89,6 +89,9 @@ class OverlapView:
         return self.transcript or self.recognised
 
 
+LATE_TRANSCRIPT: Final = 3.0
+"""How long (s) after its speech ended a transcript can still turn a cancelled overlap into an interruption."""
+
 MAX_FINALS: Final = 8
 """Final transcripts that are kept of one overlap."""
 

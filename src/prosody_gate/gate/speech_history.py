@@ -6,13 +6,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from .overlap import Overlap, Transcript
+from .overlap import LATE_TRANSCRIPT, Overlap, Transcript
 
 REMEMBERED_SEGMENTS: Final = 16
 """Speech segments that a late transcript can still be matched to."""
-
-LATE_TRANSCRIPT: Final = 3.0
-"""How long (s) after its speech ended a transcript can still turn a cancelled overlap into an interruption."""
 
 UNTRANSCRIBED_LIMIT: Final = 3
 """Speech segments in a row without any transcript after which transcripts are not awaited any more."""

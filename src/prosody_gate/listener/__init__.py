@@ -1,4 +1,4 @@
-"""What was said, heard on the device while it is being said."""
+"""What was said, recognised on the device while it is being said."""
 
 from .cached_listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
 from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, RecognisedWord

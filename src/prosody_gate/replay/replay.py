@@ -42,7 +42,7 @@ def drive(
         on_frame: Called after each frame with its end in seconds and its speech probability.
 
     Returns:
-        All events. A failed gate tells so itself (`Gate.failure`).
+        All events. Whether the gate failed is in `Gate.failure`.
     """
     events: list[GateEvent] = []
     changes = sorted([(span.start, True) for span in agent] + [(span.end, False) for span in agent])
@@ -50,7 +50,7 @@ def drive(
     last = transcripts[-1].at if transcripts else 0.0
     for index, frame in enumerate(_running_out(frames, gate, last), start=1):
         end = index * FRAME_DURATION
-        # What happened before this frame's end is told before the frame, as it would be in a call.
+        # What happened before this frame's end reaches the gate before the frame, as it would in a call.
         while next_change < len(changes) and changes[next_change][0] < end:
             time, starts = changes[next_change]
             events += gate.agent_started(time) if starts else gate.agent_stopped(time)
