@@ -5,8 +5,9 @@
 
 With transcripts, the true words of each clip are spread over its speech, by their letters. After each word comes an
 interim transcript of all words so far, `--lag` seconds after the word's end; the last one is final. Coughs and noises
-get none: the recogniser runs and says nothing. `--manifest FILE` writes these transcripts as a manifest for
-`prosody-gate bench`, and measures nothing.
+get none: the recogniser runs and says nothing. `--manifest FILE` measures nothing: it writes these transcripts as a manifest
+for `prosody-gate bench`. The room around each clip is made anew from the clip's path, so that the figures differ by a few
+clips from those here.
 
 With `--weights cross-validated` the sets that the shipped weights were trained on are measured with weights that were
 fitted without the speaker of each clip (benchmarks/fit_evidence.py leaves these in benchmarks/cache); all others with
@@ -69,9 +70,11 @@ class HonestGates:
     shipped: ShippedGates
     left_out: LeftOutGates
 
-    def __call__(self, item: Item, options: GateOptions) -> Gate:
+    def __call__(self, item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
+        """The gate for one item."""
         known = isinstance(item, Clip) and item.set in TRAINED_ON
-        return self.left_out(item, options) if known else self.shipped(item, options)
+        gates = self.left_out if known else self.shipped
+        return gates(item, options, expects_transcripts=expects_transcripts)
 
 
 def speech_of(audio: Path, detector: SpeechDetector) -> tuple[Span, ...]:
@@ -202,6 +205,23 @@ def print_systems(columns: dict[str, BenchReport]) -> None:
     print_table(["input", "system", "caught", "false interruptions", "median latency"], rows)
 
 
+def print_backchannels(columns: dict[str, BenchReport], texts: dict[int, str]) -> None:
+    """One row a backchannel of a set: how many of them stop the agent, in each column."""
+    counts: dict[tuple[str, str], dict[str, Share]] = {}
+    for column, report in columns.items():
+        for outcome in report.outcomes:
+            if outcome.label == "backchannel":
+                shares = counts.setdefault((outcome.set, texts[outcome.line]), {})
+                before = shares.get(column, Share(0, 0))
+                confirmed = outcome.verdicts[report.gate.name].confirmed is not None
+                shares[column] = Share(before.count + confirmed, before.of + 1)
+    rows = []
+    for (name, text), shares in sorted(counts.items()):
+        stopped = [f"{share.count} of {share.of}" for share in shares.values()]
+        rows.append([name, f'"{text}"', *stopped])
+    print_table(["set", "what is said", *(f"{column}: stops the agent" for column in columns)], rows)
+
+
 def _median(score: SetScore) -> str:
     if score.label != "interruption" or score.latency is None:
         return "-"
@@ -220,13 +240,16 @@ def main() -> None:
     parser.add_argument("--lag", type=float, default=0.3, help="seconds from a word's end to its transcript")
     parser.add_argument("--weights", choices=["shipped", "cross-validated"], default="shipped")
     parser.add_argument("--limit", type=int, help="at most so many clips of each label of each set")
-    parser.add_argument(
-        "--manifest", type=Path, help="write the clips with their transcripts here, and measure nothing"
-    )
+    parser.add_argument("--set", action="append", help="only this set of clips; may be repeated")
+    parser.add_argument("--manifest", type=Path, help="write a manifest of the transcribed clips, measure nothing")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     arguments = parser.parse_args()
     manifest = some_of(read_manifest(arguments.data / "recordings.jsonl", strict=True), arguments.limit)
-    spoken = transcribed(manifest, texts_of(arguments.data), arguments.lag)
+    if arguments.set:
+        chosen = tuple(item for item in manifest.items if isinstance(item, Clip) and item.set in arguments.set)
+        manifest = replace(manifest, items=chosen)
+    texts = texts_of(arguments.data)
+    spoken = transcribed(manifest, texts, arguments.lag)
     if arguments.manifest is not None:
         write_manifest(spoken, arguments.manifest)
         print(f"written: {arguments.manifest} ({len(spoken.items)} clips)")
@@ -237,6 +260,8 @@ def main() -> None:
         gates = HonestGates(ShippedGates(lexicon=lexicon), LeftOutGates(lexicon, CACHE))
     inputs = {"audio alone": manifest, f"with transcripts {arguments.lag:g} s behind": spoken}
     for trained, title in ((False, "Sets that no weight was trained on"), (True, "Sets of the training data")):
+        if not part_of(manifest, trained=trained).items:
+            continue
         columns = {
             name: run_bench(
                 part_of(clips, trained=trained),
@@ -250,6 +275,7 @@ def main() -> None:
         print(f"## {title} ({arguments.weights} weights)\n")
         print_sets(columns)
         print_systems(columns)
+        print_backchannels(columns, texts)
 
 
 if __name__ == "__main__":
