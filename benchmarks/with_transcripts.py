@@ -5,9 +5,9 @@
 
 With transcripts, the true words of each clip are spread over its speech, by their letters. After each word comes an
 interim transcript of all words so far, `--lag` seconds after the word's end; the last one is final. Coughs and noises
-get none: the recogniser runs and says nothing. `--manifest FILE` measures nothing: it writes these transcripts as a manifest
-for `prosody-gate bench`. The room around each clip is made anew from the clip's path, so that the figures differ by a few
-clips from those here.
+get none: the recogniser runs and says nothing. `--manifest FILE` measures nothing: it writes these transcripts as a
+manifest for `prosody-gate bench`. The room around each clip is made anew from the clip's path, so that the figures
+differ by a few clips from those here.
 
 With `--weights cross-validated` the sets that the shipped weights were trained on are measured with weights that were
 fitted without the speaker of each clip (benchmarks/fit_evidence.py leaves these in benchmarks/cache); all others with
