@@ -74,3 +74,14 @@ def test_the_gate_and_all_below_know_nothing_of_livekit_threads_or_the_wall_cloc
             f"{path.relative_to(ROOT)} imports {name}" for name in imports_of(path) if name.split(".")[0] in LIVE_ONLY
         ]
     assert wrong == []
+
+
+def test_the_session_layer_knows_no_framework() -> None:
+    frameworks = {"livekit", "pipecat", "fastapi", "starlette", "websockets", "aiohttp"}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in (ROOT / "session").rglob("*.py")
+        for name in imports_of(path)
+        if frameworks & set(name.split(".")[:2])
+    ]
+    assert wrong == []

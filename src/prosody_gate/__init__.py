@@ -20,6 +20,7 @@ from .listener import Hypothesis, Listener, PocketSphinxListener
 from .profile import Profile
 from .prosody import ProsodyAnalyzer, ProsodyFrame
 from .replay import ReplayResult, Span, read_spans, read_transcripts, replay
+from .session import AudioFeed
 from .vad import SileroDetector, SpeechDetector, WebRtcDetector, create_detector
 
 __version__ = version("prosody-gate")
@@ -29,6 +30,7 @@ logging.getLogger("prosody_gate").addHandler(logging.NullHandler())
 
 __all__ = [
     "AudioError",
+    "AudioFeed",
     "AudioFile",
     "EvidenceSource",
     "Gate",

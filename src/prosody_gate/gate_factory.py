@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import OptionError
 from .evidence import EvidenceSource
-from .gate import Gate, GateOptions
+from .gate import Gate, GateOptions, check_sources
 from .lexicon import Lexicon, language_code
 from .listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
 from .profile import Profile
@@ -73,12 +73,14 @@ class GateFactory:
             **overrides: Fields of `GateOptions`; they win over `options`.
 
         Raises:
-            OptionError: The profile or an option cannot be used, or the listener knows none of the languages.
+            OptionError: The profile, an option or the sources' names cannot be used, or the listener knows none of the
+                languages.
             LexiconError: A language or a phrase file cannot be used.
         """
         knows = LISTENER_LANGUAGE in map(language_code, languages)
         if listener is True and not knows:
             raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
+        check_sources(sources or ())
         loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
         fields = {} if options is None else options.model_dump(exclude_unset=True)
         fields |= overrides

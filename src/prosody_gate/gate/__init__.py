@@ -1,5 +1,6 @@
 """The state machine that holds an interruption back and decides about it."""
 
+from .decision_rule import check_sources
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions, Tunable
@@ -14,5 +15,6 @@ __all__ = [
     "OverlapView",
     "Transcript",
     "Tunable",
+    "check_sources",
     "probability_of",
 ]

@@ -31,9 +31,7 @@ class DecisionRule:
         self.options = options
         self._lexicon = lexicon
         self._sources = tuple(sources)
-        names = ["prior", *(source.name for source in self._sources)]
-        if len(set(names)) < len(names):
-            raise OptionError(f"sources: expected names that differ, also from 'prior', got {', '.join(names[1:])}")
+        check_sources(self._sources)
 
     def fresh_sources(self) -> tuple[EvidenceSource, ...]:
         """Copies of the sources for a new overlap."""
@@ -115,3 +113,14 @@ class DecisionRule:
             return False
         nats = sum(overlap.evidence[source.name] for source in overlap.sources if getattr(source, "on_device", False))
         return probability_of(nats) >= self.options.listener_confidence
+
+
+def check_sources(sources: Sequence[EvidenceSource]) -> None:
+    """Find out whether sources can be told apart in an event.
+
+    Raises:
+        OptionError: Two have the same name, or one is called "prior".
+    """
+    names = ["prior", *(source.name for source in sources)]
+    if len(set(names)) < len(names):
+        raise OptionError(f"sources: expected names that differ, also from 'prior', got {', '.join(names[1:])}")
