@@ -5,17 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from livekit.agents import Agent, AgentSession
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 from documented import (
     ROOT,

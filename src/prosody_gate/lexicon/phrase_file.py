@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,11 +11,6 @@ from pathlib import Path
 
 from ..errors import LexiconError
 from .normalise import tokenize
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _IGNORE_LISTS = ("ignore", "replace_ignore", "remove_ignore", "add_ignore")
 _INTERRUPT_LISTS = ("interrupt", "replace_interrupt", "remove_interrupt", "add_interrupt")
