@@ -38,6 +38,7 @@ def test_the_profile_gives_way_to_options_and_these_to_single_fields() -> None:
     [
         (["en"], None, True),
         (["es", "en"], None, True),
+        (["en_GB"], True, True),
         (["es"], None, False),
         (["en"], False, False),
         (["en"], True, True),

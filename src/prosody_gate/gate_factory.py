@@ -12,7 +12,7 @@ from typing import Any
 from .errors import OptionError
 from .evidence import EvidenceSource
 from .gate import Gate, GateOptions, check_sources
-from .lexicon import Lexicon
+from .lexicon import Lexicon, language_code
 from .listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
 from .profile import Profile
 from .prosody import ProsodyAnalyzer
@@ -77,7 +77,7 @@ class GateFactory:
                 languages.
             LexiconError: A language or a phrase file cannot be used.
         """
-        knows = any(code.split("-")[0].lower() == LISTENER_LANGUAGE for code in languages)
+        knows = LISTENER_LANGUAGE in map(language_code, languages)
         if listener is True and not knows:
             raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
         check_sources(sources or ())

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import OptionError
 from ..gate import GateOptions
 from ..gate_factory import GateFactory
+from ..lexicon import language_code
 from ..listener import LISTENER_LANGUAGE
 
 
@@ -39,7 +40,7 @@ def gates_from_command_line(
     languages = languages or (LISTENER_LANGUAGE,)
     if sensitivity is not None and "sensitivity" in fields:
         raise OptionError("--option sensitivity: given by --sensitivity too; expected one of them")
-    if listener and LISTENER_LANGUAGE not in languages:
+    if listener and LISTENER_LANGUAGE not in map(language_code, languages):
         raise OptionError(f"--listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
     return GateFactory.create(
         profile,
