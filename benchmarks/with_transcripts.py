@@ -30,21 +30,21 @@ from prosody_gate.bench import (
     BenchReport,
     BenchSettings,
     Clip,
-    GateFactory,
     Item,
+    ItemGates,
     Manifest,
     SetScore,
     Share,
-    ShippedGates,
     default_baselines,
     read_manifest,
     run_bench,
-    speech_stretches,
+    speech_segments,
 )
-from prosody_gate.gate import Gate, GateOptions, Transcript
+from prosody_gate.gate import GateOptions, Transcript
+from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.replay import Span, TimedWord, read_frames
-from prosody_gate.vad import SpeechDetector, SpeechSegmenter, create_detector
+from prosody_gate.vad import SpeechDetector, create_detector
 
 CACHE = Path(__file__).resolve().parent / "cache"
 
@@ -65,16 +65,14 @@ WORDLESS = ("nonspeech", "noise")
 
 @dataclass(frozen=True)
 class HonestGates:
-    """Makes gates that never met the clip they are measured on."""
+    """Gives each clip gates that never met it."""
 
-    shipped: ShippedGates
+    shipped: GateFactory
     left_out: LeftOutGates
 
-    def __call__(self, item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
-        """The gate for one item."""
-        known = isinstance(item, Clip) and item.set in TRAINED_ON
-        gates = self.left_out if known else self.shipped
-        return gates(item, options, expects_transcripts=expects_transcripts)
+    def __call__(self, item: Item) -> GateFactory:
+        """The gates for one item."""
+        return self.left_out(item) if isinstance(item, Clip) and item.set in TRAINED_ON else self.shipped
 
 
 def speech_of(audio: Path, detector: SpeechDetector) -> tuple[Span, ...]:
@@ -82,12 +80,12 @@ def speech_of(audio: Path, detector: SpeechDetector) -> tuple[Span, ...]:
     detector.reset()
     with AudioFile(audio) as recording:
         frames = list(read_frames(recording, None))
-    found = speech_stretches([detector.frame_probability(frame) for frame in frames], SpeechSegmenter())
+    found = speech_segments([detector.frame_probability(frame) for frame in frames], GateOptions())
     return tuple(found) or (Span(0.0, len(frames) * FRAME_DURATION),)
 
 
 def spread(text: str, speech: Sequence[Span]) -> Iterator[TimedWord]:
-    """The words of a text over stretches of speech, each as long as its share of the letters; pauses are left out."""
+    """The words of a text over segments of speech, each as long as its share of the letters; pauses are left out."""
     words = text.split()
     letters = sum(map(len, words))
     total = sum(span.end - span.start for span in speech)
@@ -255,9 +253,10 @@ def main() -> None:
         print(f"written: {arguments.manifest} ({len(spoken.items)} clips)")
         return
     lexicon = Lexicon.load()
-    gates: GateFactory = ShippedGates(lexicon=lexicon)
+    shipped = GateFactory(lexicon=lexicon)
+    gates: GateFactory | ItemGates = shipped
     if arguments.weights == "cross-validated":
-        gates = HonestGates(ShippedGates(lexicon=lexicon), LeftOutGates(lexicon, CACHE))
+        gates = HonestGates(shipped, LeftOutGates(lexicon, CACHE))
     inputs = {"audio alone": manifest, f"with transcripts {arguments.lag:g} s behind": spoken}
     for trained, title in ((False, "Sets that no weight was trained on"), (True, "Sets of the training data")):
         if not part_of(manifest, trained=trained).items:
