@@ -85,7 +85,9 @@ class TimelineRow:
         self._small = small
         self._title = TITLE if titled else 0.0
         # What began before the row may still go on in it.
-        self._events = [event for event in result.decisions if event.onset < span.end and event.time >= span.start]
+        self._events = [
+            event for event in result.decisions if event.onset < span.end and self._end_of_speech(event) >= span.start
+        ]
         self._decisions = LabelPanel(self._decision_labels(), span, inches, lanes=MOST_LANES)
         self._words = LabelPanel(self._word_labels(), span, inches, lanes=MOST_LANES)
         self._heights = [self._decisions.inches, self._words.inches, 0.42]
