@@ -25,6 +25,7 @@ from prosody_gate.bench import (
     SceneMaker,
     SceneOptions,
     default_baselines,
+    plot_worst,
     read_manifest,
     run_bench,
     worst_errors,
@@ -33,7 +34,7 @@ from prosody_gate.cli import app
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.replay import read_frames, replay, spans_of_channel
+from prosody_gate.replay import ReplayResult, Span, read_frames, replay, spans_of_channel
 from prosody_gate.vad import create_detector
 
 LEXICON = Lexicon.load()
@@ -352,6 +353,32 @@ def test_a_run_without_errors_says_so_and_overlaps_without_audio_are_not_drawn(t
     assert "   false interruption: confirmed after 600 ms (phrase)" in result.stdout
     assert '   transcript: "wait"' in result.stdout
     assert list((tmp_path / "pictures").glob("worst-*")) == []
+
+
+def test_of_a_call_only_the_part_around_an_error_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[ReplayResult] = []
+    monkeypatch.setattr("prosody_gate.bench.worst_error.plot_timeline", lambda result, *_, **__: drawn.append(result))
+    sound = np.concatenate(
+        [noisy(voice(1.5), before=8.0, after=12.0), noisy(voice(0.1, level=1e-4), before=1, after=9)]
+    )
+    soundfile.write(tmp_path / "call.wav", sound, RATE)
+    events = [
+        {"label": "backchannel", "start": 8.0, "end": 9.5},
+        {"label": "interruption", "start": 22.5, "end": 22.6},
+    ]
+    line = {"audio": "call.wav", "agent": [[0.0, 30.0]], "user_channel": 0, "events": events}
+    manifest = read_manifest(write_lines(tmp_path / "m.jsonl", [line]))
+    settings, gates = BenchSettings(vad="webrtc"), GateFactory(listener=False)
+    report = run_bench(manifest, settings, gates=gates)
+    errors = worst_errors(report.outcomes, 2)
+    assert [error.kind for error in errors] == ["false interruption", "missed"]
+    plot_worst(errors, manifest.items, settings, gates, tmp_path)
+    false, missed = drawn
+    assert false.part is not None
+    assert false.part.start == pytest.approx(6.0, abs=0.1)
+    assert [event.onset for event in false.decisions] == pytest.approx([8.0], abs=0.1)
+    assert missed.part == Span(20.5, 25.5)
+    assert missed.decisions == ()
 
 
 def test_interruptions_in_which_the_vad_found_nothing_are_the_last_of_the_worst(tmp_path: Path) -> None:

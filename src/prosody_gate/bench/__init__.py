@@ -13,7 +13,7 @@ from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, def
 from .run_bench import run_bench, work_on
 from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
 from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by, is_caught
-from .worst_errors import WorstError, plot_worst, worst_errors, worst_lines
+from .worst_error import WorstError, plot_worst, worst_errors, worst_lines
 
 __all__ = [
     "AMBIGUOUS",

@@ -13,7 +13,7 @@ from .evaluator import GATE, BenchSettings
 from .manifest import Manifest, SkippedLine
 from .outcome import ItemOutcome, Outcome
 from .system_score import IN_TIME, SystemScore
-from .worst_errors import worst_errors
+from .worst_error import worst_errors
 
 FORMAT: Final = 2
 """Version of the JSON form; it changes when a field is renamed or changes its meaning."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..errors import OptionError
@@ -208,7 +208,8 @@ def _outcome_of_call(call: Call, stream: ItemStream, decisions: _Decisions) -> I
         own = [overlap for overlap, match in zip(overlaps, matched, strict=True) if match == place]
         name = f"{call.name} {event.start:g}-{event.end:g}"
         as_clip = Clip(call.line, name, call.group, event.label, event.set, call.audio)
-        outcomes.append(_outcome(as_clip, own, decisions, _under(own, agent) or spoken))
+        outcome = _outcome(as_clip, own, decisions, _under(own, agent) or spoken)
+        outcomes.append(replace(outcome, labelled=Span(event.start, event.end)))
     unlabelled = {overlap.start for overlap, match in zip(overlaps, matched, strict=True) if match is None}
     return ItemOutcome(
         call.line,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..replay import Span
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -109,6 +111,8 @@ class Outcome:
     """The gate's verdict by sensitivity."""
     agent_left: float | None = None
     """Seconds from the onset to the end of what the agent said; None where it spoke on."""
+    labelled: Span | None = None
+    """Where its label lies, in seconds of a call; None elsewhere."""
 
     def to_dict(self, system: str) -> dict[str, Any]:
         """The event and one system's verdict as JSON-ready values."""

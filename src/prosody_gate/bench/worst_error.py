@@ -163,7 +163,8 @@ def plot_worst(
 
 def _around(result: ReplayResult, error: WorstError) -> ReplayResult:
     """The part of a call around one event; all of what is short."""
-    onset, verdict = error.outcome.onset, error.verdict
+    outcome, verdict = error.outcome, error.verdict
+    onset = outcome.labelled.start if outcome.onset is None and outcome.labelled is not None else outcome.onset
     if onset is None or result.duration <= 2.0 * (BEFORE + AFTER):
         return result
     decided = max(verdict.confirmed or 0.0, verdict.decided or 0.0)
