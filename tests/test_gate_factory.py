@@ -111,3 +111,8 @@ def test_errors_name_what_was_wrong_and_who_gave_it() -> None:
 def test_a_lexicon_may_be_given_ready_made() -> None:
     lexicon = Lexicon.load(["es"])
     assert GateFactory.create(lexicon=lexicon).lexicon is lexicon
+
+
+def test_of_a_ready_made_lexicon_its_own_languages_say_whether_to_listen() -> None:
+    assert not GateFactory.create(lexicon=Lexicon.load(["es"])).listens
+    assert GateFactory.create(lexicon=Lexicon.load(["es", "en"])).listens

@@ -79,7 +79,7 @@ class GateFactory:
         """
         knows = LISTENER_LANGUAGE in map(language_code, languages)
         if listener is True and not knows:
-            raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
+            raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(codes)}")
         check_sources(sources or ())
         loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
         fields = {} if options is None else options.model_dump(exclude_unset=True)
