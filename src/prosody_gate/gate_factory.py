@@ -77,7 +77,8 @@ class GateFactory:
                 languages.
             LexiconError: A language or a phrase file cannot be used.
         """
-        knows = LISTENER_LANGUAGE in map(language_code, languages)
+        codes = lexicon.languages if lexicon is not None and lexicon.languages else languages
+        knows = LISTENER_LANGUAGE in map(language_code, codes)
         if listener is True and not knows:
             raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(codes)}")
         check_sources(sources or ())
