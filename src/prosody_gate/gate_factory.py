@@ -77,7 +77,7 @@ class GateFactory:
                 languages.
             LexiconError: A language or a phrase file cannot be used.
         """
-        codes = lexicon.languages if lexicon is not None and lexicon.languages else languages
+        codes = (lexicon.languages if isinstance(lexicon, Lexicon) else ()) or languages
         knows = LISTENER_LANGUAGE in map(language_code, codes)
         if listener is True and not knows:
             raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(codes)}")
