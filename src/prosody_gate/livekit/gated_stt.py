@@ -17,8 +17,8 @@ from pydantic import BaseModel
 
 from ..gate import GateEvent
 from ..session import GateDriver, TranscriptHold
+from .speech_event_hold import item_of, speech_event_hold
 from .stt_stream_clock import SttStreamClock
-from .transcript_hold import item_of, speech_event_hold
 from .wrapped import Wrapped, WrappedStream
 
 TIMER_RESOLUTION: Final = 0.05
