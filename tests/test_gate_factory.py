@@ -102,6 +102,8 @@ def test_errors_name_what_was_wrong_and_who_gave_it() -> None:
         GateFactory.create(given_by="command line", max_hold=99.0)
     with pytest.raises(OptionError, match="unknown option 'max_holt'"):
         GateFactory.create(max_holt=1.0)
+    with pytest.raises(OptionError, match="listener: expected True, False, None or a function that makes a listener"):
+        GateFactory.create(listener=PocketSphinxListener())  # type: ignore[arg-type]
     with pytest.raises(LexiconError, match="xx"):
         GateFactory.create(languages=["xx"])
     with pytest.raises(OptionError, match="none of that name"):

@@ -102,6 +102,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             given_by="options",
             **overrides,
         )
+        # A model that is missing or damaged is an error now, not with the first audio of the call.
+        self._factory.gate(listener=None)
         self._listener = _listener_thread(self._factory)
         self._expects_transcripts = False
         self._driver = GateDriver(self._make_gate, on_event=self._on_event, on_error=self._on_error)
