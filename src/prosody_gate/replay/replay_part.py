@@ -61,15 +61,14 @@ def replay_part(
     # On a frame's edge, so that the gate gets the very frames of the whole recording.
     start = math.floor(max(part.start - PART_LEAD_IN, 0.0) / FRAME_DURATION) * FRAME_DURATION
     end = min(part.end + PART_LEAD_OUT, recording.duration)
+    ordered = sorted(transcripts, key=lambda transcript: transcript.at)
     result = replay(
         recording.part(start, end),
         gate,
         user_channel=user_channel,
         agent=agent if isinstance(agent, str) else _shifted_spans(check_spans(agent), start, end),
         agent_channel=agent_channel,
-        transcripts=[
-            _shifted_transcript(transcript, start) for transcript in transcripts if start <= transcript.at < end
-        ],
+        transcripts=[_shifted_transcript(transcript, start) for transcript in ordered if start <= transcript.at < end],
         detector=detector,
         input_gain_db=input_gain_db,
         trace=trace,
@@ -81,12 +80,11 @@ def replay_part(
         numbers.setdefault(event.overlap, len(numbers) + 1)
     points = (replace(point, time=point.time + start) for point in result.trace)
     agent_spans = (Span(max(span.start + start, part.start), min(span.end + start, part.end)) for span in result.agent)
-    given = (_shifted_transcript(transcript, -start) for transcript in result.transcripts)
     return ReplayResult(
         events=tuple(_shifted_event(event, start, numbers[event.overlap]) for event in within),
         duration=recording.duration,
         agent=tuple(span for span in agent_spans if span.start < span.end),
-        transcripts=tuple(transcript for transcript in given if part.start <= transcript.at < part.end),
+        transcripts=tuple(transcript for transcript in ordered if part.start <= transcript.at < part.end),
         trace=tuple(point for point in points if part.start < point.time <= part.end + FRAME_DURATION),
         part=part,
     )
@@ -105,8 +103,10 @@ def _shifted_spans(spans: Sequence[Span], start: float, end: float) -> tuple[Spa
 
 
 def _shifted_transcript(transcript: Transcript, start: float) -> Transcript:
+    """The transcript in a stream that begins at `start`; of speech from before that, its times are below 0."""
+
     def shifted(time: float | None) -> float | None:
-        return None if time is None else max(time - start, 0.0)
+        return None if time is None else time - start
 
     return replace(transcript, at=transcript.at - start, start=shifted(transcript.start), end=shifted(transcript.end))
 
