@@ -514,7 +514,7 @@ def test_ctrl_c_ends_with_130_and_leaves_an_earlier_report_alone(tmp_path: Path)
         if not read:  # elsewhere
             break
         shown += read
-        if not pressed and b"listening" in shown:
+        if not pressed and b"evaluating" in shown:
             # As a terminal does: to the command and its processes alike.
             os.killpg(process.pid, signal.SIGINT)
             pressed = True

@@ -26,15 +26,13 @@ from .arguments import (
     VadOption,
 )
 from .json_output import is_alone, name_json_file
+from .one_line_errors import warn_of_skipped
 
 if TYPE_CHECKING:
-    from ..bench import BenchReport, SkippedLine, WorstError
+    from ..bench import BenchReport, WorstError
 
 WHAT, SCENE = "What to measure", "Scenes, for clips"
 """The panels of the help."""
-
-LISTED = 5
-"""Skipped lines that are listed one by one."""
 
 
 def bench(
@@ -202,7 +200,7 @@ def bench(
     )
     from ..vad import create_detector
     from .gate_setup import gates_from_command_line
-    from .progress import progress_of
+    from .progress import step_progress
 
     setup = gates_from_command_line(
         profile=profile,
@@ -243,7 +241,7 @@ def bench(
     cores = os.cpu_count() or 1
     with (
         work_on(backend, jobs=cores if jobs is None else jobs, scheduler=scheduler),
-        progress_of(len(items.items), wanted=not (quiet or is_alone(as_json))) as advance,
+        step_progress("evaluating", len(items.items), wanted=not (quiet or is_alone(as_json))) as advance,
     ):
         report = run_bench(
             items,
@@ -258,7 +256,7 @@ def bench(
                 "profile": None if setup.profile is None else setup.profile.microphone.name,
             },
         )
-    _report_skipped(report.skipped)
+    warn_of_skipped(report.skipped)
     if as_json is not None:
         as_json.write(report.to_json(worst=worst))
     errors = () if worst is None else worst_errors(report.outcomes, worst)
@@ -280,13 +278,6 @@ def _sensitivities(sweep: str | None) -> tuple[float, ...]:
         return tuple(float(value) for value in sweep.split(","))
     except ValueError:
         raise OptionError(f"--sweep: expected numbers from 0 to 1 with commas between, got {sweep!r}") from None
-
-
-def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
-    for line in skipped[:LISTED]:
-        typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
-    if len(skipped) > LISTED:
-        typer.echo(f"prosody-gate: warning: {len(skipped) - LISTED} more lines skipped", err=True)
 
 
 def _print_for_people(report: BenchReport, errors: tuple[WorstError, ...] | None, *, with_tables: bool) -> None:

@@ -11,6 +11,7 @@ import typer
 from ..errors import OptionError
 from .arguments import OUTPUT, JsonOption, QuietOption, UserChannelOption
 from .json_output import is_alone, name_json_file
+from .one_line_errors import warn
 
 if TYPE_CHECKING:
     from ..calibration import Calibration, Rehearsal
@@ -197,7 +198,7 @@ def _report(
     rehearsals: list[Rehearsal] | None = None,
 ) -> None:
     for warning in calibration.warnings:
-        typer.echo(f"prosody-gate: warning: {warning}", err=True)
+        warn(warning)
     if as_json is not None:
         as_json.write({"measured": calibration.to_dict(), "profile": profile.to_dict()})
     if is_alone(as_json):

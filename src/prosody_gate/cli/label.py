@@ -24,6 +24,7 @@ from .arguments import (
     UserChannelOption,
     VadOption,
 )
+from .one_line_errors import warn
 
 if TYPE_CHECKING:
     from ..audio import AudioFile
@@ -168,7 +169,7 @@ def _player() -> Player | None:
     try:
         return LoudspeakerPlayer()
     except ProsodyGateError as error:
-        typer.echo(f"prosody-gate: warning: {error}; label by time and text, or on another machine", err=True)
+        warn(f"{error}; label by time and text, or on another machine")
         return None
 
 

@@ -25,7 +25,7 @@ from .arguments import (
     VadOption,
 )
 from .json_output import is_alone, name_json_file
-from .progress import progress_of
+from .one_line_errors import warn
 
 if TYPE_CHECKING:
     from ..replay import ReplayResult
@@ -120,6 +120,7 @@ def run(
     from ..report import check_plot_path, plot_timeline, to_json
     from ..vad import create_detector
     from .gate_setup import gates_from_command_line
+    from .progress import progress_of
     from .recordings import check_recording, choose_channels, choose_part
 
     setup = gates_from_command_line(
@@ -141,7 +142,7 @@ def run(
             checked = recording if part is None else recording.part(*part)
             warning = None if channel is None else check_recording(checked, channel)
             if warning is not None:
-                typer.echo(f"prosody-gate: warning: {warning}", err=True)
+                warn(warning)
         gate = setup.gate(expects_transcripts=transcripts is not None)
         seconds = recording.duration if part is None else length_with_leads(recording, part)
         passes = 1 if channels.agent is None else 2

@@ -29,10 +29,10 @@ from .arguments import (
     VadOption,
 )
 from .json_output import is_alone, name_json_file
-from .one_line_errors import NOTHING_BETTER, PROGRAM
+from .one_line_errors import NOTHING_BETTER, PROGRAM, warn_of_skipped
 
 if TYPE_CHECKING:
-    from ..bench import Share, SkippedLine, SystemScore
+    from ..bench import Share, SystemScore
     from ..tuning import Gain, Tuner, TuneResult, TuneScores
 
 
@@ -101,9 +101,6 @@ def _latency(score: SystemScore, percentile: str) -> str:
 
 AIM, SEARCH = "The aim", "The search"
 """The panels of the help."""
-
-LISTED = 5
-"""Skipped lines that are listed one by one."""
 
 
 def tune(
@@ -278,7 +275,7 @@ def tune(
     if name is not None and not name.strip():
         raise OptionError(f"--name: expected text, got {name!r}")
     read = read_manifest(manifest)
-    _report_skipped(read.skipped)
+    warn_of_skipped(read.skipped)
     items = check_material(read)
     check_storage(storage)
     settings = TuneSettings(
@@ -292,7 +289,7 @@ def tune(
             items, settings, source=str(manifest), jobs=jobs or os.cpu_count() or 1, progress=advance
         ) as recordings,
     ):
-        _report_skipped(recordings.skipped)
+        warn_of_skipped(recordings.skipped)
         check_counts(((event.group, event.is_interruption) for event in recordings.events), source=str(manifest))
         tuner = Tuner(recordings, space, objective, seed=seed, storage=storage)
         with step_progress("trying", trials, wanted=not silent) as tried, _resumable(tuner, storage):
@@ -319,13 +316,6 @@ def tune(
         written = written.renamed(name)
     written.save(output)
     typer.echo(f"written: {output}", err=is_alone(as_json))
-
-
-def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
-    for line in skipped[:LISTED]:
-        typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
-    if len(skipped) > LISTED:
-        typer.echo(f"prosody-gate: warning: {len(skipped) - LISTED} more lines skipped", err=True)
 
 
 @contextmanager
