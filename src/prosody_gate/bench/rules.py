@@ -124,7 +124,7 @@ class MinWordsRule(TranscriptRule):
 
 
 class Baseline(Protocol):
-    """A rule that stops the agent, run on what the gate stream."""
+    """A rule that stops the agent, run on the item stream that the gate gets."""
 
     @property
     def name(self) -> str:

@@ -81,7 +81,7 @@ class Microphone(BaseModel):
         default=None,
         ge=-20.0,
         le=40.0,
-        description="How much louder than recorded the gate and its VAD hear the user, in dB: "
+        description="How much louder than recorded the gate and its VAD get the user, in dB: "
         "VADs miss very quiet speech. The levels above are those after it.",
     )
     clipped_share: float | None = Field(
@@ -216,7 +216,7 @@ class Profile:
 
     @property
     def input_gain_db(self) -> float:
-        """How much louder than recorded the gate and its VAD hear the user, in dB."""
+        """How much louder than recorded the gate and its VAD get the user, in dB."""
         return self.microphone.input_gain_db or 0.0
 
     def analyzer(self, make: Callable[..., ProsodyAnalyzer] = ProsodyAnalyzer) -> ProsodyAnalyzer:

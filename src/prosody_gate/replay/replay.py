@@ -156,7 +156,7 @@ def replay(
         agent_channel: The agent's own channel: it speaks where this carries speech.
         transcripts: Recorded speech-to-text, fed in at its arrival times.
         detector: VAD for both channels, reset before use; Silero when None.
-        input_gain_db: How much louder than recorded the gate and its VAD hear the user, in dB; the gate's own, from its
+        input_gain_db: How much louder than recorded the gate and its VAD get the user, in dB; the gate's own, from its
             profile, when None.
         trace: Whether to keep a point for every frame.
         block_seconds: How much is read and fed at a time; makes no difference to the result.
