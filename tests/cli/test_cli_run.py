@@ -373,6 +373,13 @@ def at_a_terminal(*arguments: str, interrupt_at: str | None = None) -> tuple[int
     return process.wait(30.0), shown.decode()
 
 
+def test_a_bench_of_a_few_items_shows_its_progress(folder: Path) -> None:
+    line = '{"label": "backchannel", "words": [["yeah", 0.0, 0.31]]}\n'
+    (folder / "few.jsonl").write_text(3 * line, encoding="utf-8")
+    assert "evaluating" in at_a_terminal("bench", "few.jsonl", "--jobs", "1")[1]
+    assert at_a_terminal("bench", "few.jsonl", "--jobs", "1", "--quiet") == (0, "")
+
+
 def test_real_clips_of_every_set_run_to_the_end(shared_data: Path) -> None:
     clips: dict[str, str] = {}
     for line in (shared_data / "recordings.jsonl").read_text().splitlines():

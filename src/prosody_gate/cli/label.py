@@ -115,7 +115,6 @@ def label(
                 agent_channel=channels.agent,
                 agent=channels.agent_speech,
                 detector=detector,
-                input_gain_db=setup.input_gain_db,
                 trace=True,
                 progress=advance,
             )
