@@ -28,6 +28,7 @@ from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListe
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
+from .overlapping_speech import emit_overlapping_speech
 from .realtime_input import clear_realtime_input
 from .session_checks import SessionChecks
 from .telemetry import Telemetry
@@ -251,6 +252,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _on_event(self, event: GateEvent) -> None:
         self._telemetry.count(event, self._session)
+        if self._session is not None:
+            emit_overlapping_speech(self._session, event, stream_time=self._driver.time)
         if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
             self._clear_realtime_input()
         self._emit("decision", event)
