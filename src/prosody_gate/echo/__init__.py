@@ -1,6 +1,13 @@
 """Takes the agent's own voice out of the microphone, and finds it there."""
 
-from .echo_canceller import CANCELLER_BLOCK, REFERENCE_RATE, EchoCanceller, WebRtcCanceller, make_webrtc_canceller
+from .echo_canceller import (
+    CANCELLER_BLOCK,
+    REFERENCE_RATE,
+    EchoCanceller,
+    Samples,
+    WebRtcCanceller,
+    make_webrtc_canceller,
+)
 from .echo_delay import MAX_DELAY, EchoDelay, EchoFinding, find_echo
 from .echo_guard import EchoGuard
 from .guarded_frames import guarded_frames, to_int16
@@ -13,6 +20,7 @@ __all__ = [
     "EchoDelay",
     "EchoFinding",
     "EchoGuard",
+    "Samples",
     "WebRtcCanceller",
     "find_echo",
     "guarded_frames",

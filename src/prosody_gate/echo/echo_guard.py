@@ -15,8 +15,8 @@ REFERENCE_BLOCK: Final = REFERENCE_RATE // 100
 """Samples of the reference that go with 10 ms of the microphone."""
 
 FIRST_SHIFTS: Final = (0.0, 0.3)
-"""Seconds by which the reference is moved for the cancellers that run until the delay is known: each finds delays of some
-0.4 s by itself, so that together they have an echo cancelled before anybody has measured where it is."""
+"""Seconds by which the reference is moved for the cancellers that run until the delay is known: each finds delays of
+some 0.4 s by itself, so that together they have an echo cancelled before anybody has measured where it is."""
 
 AHEAD: Final = (0.03, 0.08, 0.13)
 """Seconds by which the references of the cancellers are ahead of the echo once it is found. AEC3 loses an echo for some
@@ -33,6 +33,9 @@ WARM: Final = 100
 
 OUTGOING: Final = 2
 """Cancellers that go on beside those that are to take their place."""
+
+MAKING: Final = 10
+"""Blocks from one new canceller to the next: each takes more than half a millisecond to make."""
 
 WARM_UP: Final = 150
 """Blocks (1.5 s) of what is played first of all, in which the cancellers adapt and nothing else is to be heard."""
@@ -107,6 +110,8 @@ class EchoGuard:
         self._delay = EchoDelay(sample_rate)
         self._cancellers = [self._canceller(shift) for shift in FIRST_SHIFTS]
         self._outgoing: list[_ShiftedCanceller] = []
+        self._wanted: list[float] = []
+        self._made_before = 0
         self._settled_at: float | None = None
         self._next: int | None = None
         self._silent = RINGS_ON + 1
@@ -149,7 +154,7 @@ class EchoGuard:
             at: When the first of them was recorded, in seconds.
 
         Returns:
-            As many samples without the echo. Of chunks that are no whole multiples of 10 ms they lag, by less than 10 ms.
+            As many samples without the echo. Where chunks are no whole multiples of 10 ms they lag, by less than 10 ms.
         """
         waited, step = len(self._waiting), self._block
         joined = np.concatenate((self._waiting, samples)) if waited else samples
@@ -178,11 +183,9 @@ class EchoGuard:
         finding = self._delay.push(block, played)
         if finding is not None:
             self._follow(finding.delay)
-        elif self._audible == FALLBACK and self.echo is None:
-            self._cancellers = self._cancellers[:1]
-        if self._outgoing and self._cancellers[0].blocks >= WARM:
-            self._outgoing = []
-        cancellers = [*self._cancellers, *self._outgoing]
+        elif self._audible >= FALLBACK and self.echo is None:
+            del self._cancellers[1:]
+        cancellers = self._cancellers_of_now()
         outputs = [
             canceller.process(block, self._reference.read(position - canceller.shift, REFERENCE_BLOCK))
             for canceller in cancellers
@@ -193,6 +196,16 @@ class EchoGuard:
             return self._room(len(block))
         powers = [canceller.power for canceller in cancellers]
         return outputs[powers.index(min(powers))]
+
+    def _cancellers_of_now(self) -> list[_ShiftedCanceller]:
+        """Those that are wanted, made one after the other, and those whose place they take, until they are warm."""
+        self._made_before += 1
+        if self._wanted and self._made_before >= MAKING:
+            self._made_before = 0
+            self._cancellers.append(self._canceller(self._wanted.pop()))
+        if self._outgoing and not self._wanted and self._cancellers[-1].blocks >= WARM:
+            self._outgoing = []
+        return [*self._cancellers, *self._outgoing]
 
     def _is_warming_up(self) -> bool:
         if not self._is_warm:
@@ -217,8 +230,8 @@ class EchoGuard:
         """Move the references to the echo: with new cancellers, beside which the others go on until these are warm."""
         if self._settled_at is None or abs(delay - self._settled_at) > FOLLOWS:
             self._settled_at = delay
-            self._outgoing = (self._outgoing + self._cancellers)[:OUTGOING]
-            self._cancellers = [self._canceller(shift) for shift in _shifts(delay)]
+            self._outgoing = (self._cancellers + self._outgoing)[:OUTGOING]
+            self._cancellers, self._wanted = [], _shifts(delay)
 
     def _canceller(self, shift: float) -> _ShiftedCanceller:
         return _ShiftedCanceller(self._make_canceller(self._rate), round(shift * REFERENCE_RATE))

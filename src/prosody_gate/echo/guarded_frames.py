@@ -36,4 +36,5 @@ def guarded_frames(microphone: Iterable[Frame], played: Iterable[Frame], guard: 
 
 def to_int16(samples: npt.NDArray[np.float32]) -> Samples:
     """Samples of 16 bit from float32 in [-1, 1]."""
-    return np.rint(np.clip(samples * np.float32(2.0**15), -32_768.0, 32_767.0)).astype(np.int16)
+    rounded: Samples = np.rint(np.clip(samples * np.float32(2.0**15), -32_768.0, 32_767.0)).astype(np.int16)
+    return rounded
