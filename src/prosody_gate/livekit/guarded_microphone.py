@@ -28,7 +28,7 @@ MAX_WAITING: Final = 4
 """Frames that may wait for the VAD to get them; then the speech-to-text gets the oldest as it is."""
 
 APART: Final = 20
-"""Frames in a row that the VAD never got, from which the speech-to-text has others, and none of its own waits any more."""
+"""Frames in a row that the VAD never got, from which the speech-to-text has others: they need not wait any more."""
 
 Deliver = Callable[[rtc.AudioFrame], None]
 
