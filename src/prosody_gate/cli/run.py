@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import OptionError
 from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
 from .progress import progress_of
 
 if TYPE_CHECKING:
+    from ..echo import EchoGuard
+    from ..profile import Profile
     from ..replay import ReplayResult
+    from .recordings import Channels
 
 WHO, OUTPUT = "Who speaks when", "Output"
 """The panels of the help."""
@@ -75,6 +79,16 @@ def run(
     profile: Annotated[
         Path | None,
         typer.Option(metavar="P.toml", rich_help_panel=GATE, help="Profile of the user's microphone."),
+    ] = None,
+    echo_guard: Annotated[
+        bool | None,
+        typer.Option(
+            "--echo-guard/--no-echo-guard",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Cancel what is on the agent's channel in the user's, as a live call with the echo guard does. "
+            "Default: as the profile says.",
+        ),
     ] = None,
     listener: ListenerOption = None,
     vad: Annotated[
@@ -155,6 +169,7 @@ def run(
             warning = None if channel is None else check_recording(recording, channel)
             if warning is not None:
                 typer.echo(f"prosody-gate: warning: {warning}", err=True)
+        guard = _echo_guard(echo_guard, setup.profile, channels)
         gate = setup.gate(expects_transcripts=transcripts is not None)
         passes = 1 if channels.agent is None else 2
         with progress_of(passes * recording.duration, wanted=not quiet) as advance:
@@ -167,6 +182,7 @@ def run(
                 transcripts=heard,
                 detector=detector,
                 input_gain_db=setup.input_gain_db,
+                echo_guard=guard,
                 trace=plot is not None,
                 progress=advance,
             )
@@ -184,13 +200,40 @@ def run(
             "user_channel": channels.user,
             "agent_channel": channels.agent,
         }
+        if guard is not None:
+            about["echo_guard"] = {"delay": None if guard.echo is None else round(guard.echo.delay, 3)}
         report = to_json(result, recording=file, options=setup.options, setup=about)
         # As bytes: the same on every terminal, whatever letters it has.
         typer.echo(report.encode("utf-8", "backslashreplace"), nl=False)
         return
     _print_for_people(result, with_table=not quiet)
+    if guard is not None:
+        found = "not found in the user's channel"
+        if guard.echo is not None:
+            found = f"found in the user's channel, {1e3 * guard.echo.delay:.0f} ms later"
+        typer.echo(f"echo guard: the agent's voice was {found}")
     if plot is not None:
         typer.echo(f"picture: {plot}")
+
+
+def _echo_guard(wanted: bool | None, profile: Profile | None, channels: Channels) -> EchoGuard | None:
+    """The echo guard as the command line has it, or else the profile."""
+    from ..audio import SAMPLE_RATE
+    from ..echo import EchoGuard
+
+    by_profile = wanted is None and profile is not None and profile.echo_guard
+    if not (wanted or by_profile):
+        return None
+    if channels.agent is None:
+        if wanted:
+            raise OptionError("--echo-guard: needs what the agent plays; expected --agent-channel N")
+        typer.echo(
+            "prosody-gate: warning: the profile's echo_guard needs what the agent plays; "
+            "without --agent-channel N it is off",
+            err=True,
+        )
+        return None
+    return EchoGuard(SAMPLE_RATE)
 
 
 def _print_for_people(result: ReplayResult, *, with_table: bool) -> None:

@@ -23,16 +23,13 @@ HOP: Final = 0.5
 BAND_HZ: Final = (150.0, 3_400.0)
 """Where a voice and any line have power."""
 
-THINNED_RATE: Final = 16_000
-"""Samples per second that a microphone of a higher rate is brought near."""
-
 LAG_RATE: Final = 8_000
-"""Lags a second."""
+"""Lags a second, and about the rate that both sides are brought to."""
 
 MAX_DELAY: Final = 0.65
 """Longest delay (s) that is found."""
 
-EARLIEST: Final = -0.05
+EARLIEST: Final = -0.01
 """And the shortest: by so much the reference may be placed too late."""
 
 MEMORY: Final = 0.7
@@ -70,10 +67,10 @@ class EchoDelay:
     """
 
     def __init__(self, sample_rate: int) -> None:
-        # Above 16 kHz the mean of neighbours: what that folds down to the band is far weaker than speech.
-        self._thinning = max(sample_rate // THINNED_RATE, 1)
+        self._thinning = max(sample_rate // LAG_RATE, 1)
+        self._reference_thinning = REFERENCE_RATE // LAG_RATE
         self._transform = round(TRANSFORM * sample_rate / self._thinning)
-        self._reference_transform = round(TRANSFORM * REFERENCE_RATE)
+        self._reference_transform = round(TRANSFORM * LAG_RATE)
         hertz = np.arange(round(LAG_RATE * TRANSFORM) // 2 + 1) / TRANSFORM
         self._bins = len(hertz)
         self._in_band = (hertz >= BAND_HZ[0]) & (hertz <= BAND_HZ[1])
@@ -118,9 +115,8 @@ class EchoDelay:
         newest = far[-round(HOP * REFERENCE_RATE) :]
         if float(np.sqrt(np.mean(newest * newest))) < LOUD_ENOUGH:
             return None
-        near = np.concatenate(self._microphone).astype(np.float32)
-        if self._thinning > 1:
-            near = near[: len(near) - len(near) % self._thinning].reshape(-1, self._thinning).mean(axis=1)
+        far = _thinned(far, self._reference_thinning)
+        near = _thinned(np.concatenate(self._microphone).astype(np.float32), self._thinning)
         cross = self._spectrum(near, self._transform) * np.conj(self._spectrum(far, self._reference_transform))
         magnitude = np.abs(cross)
         # A silent microphone has no phase to go by.
@@ -147,6 +143,12 @@ class EchoDelay:
     def _spectrum(self, samples: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.complex128]:
         # Bins are as far apart at any rate, so that those up to 4 kHz are the same ones.
         return np.asarray(np.fft.rfft(samples, length)[: self._bins], np.complex128)
+
+
+def _thinned(samples: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
+    """The means of `count` neighbours each: fast, and what folds down to the band is weaker than the voice in it."""
+    whole = samples[: len(samples) - len(samples) % count]
+    return np.asarray(whole.reshape(-1, count).mean(axis=1), np.float32)
 
 
 def find_echo(microphone: Samples, played: Samples, sample_rate: int) -> EchoFinding | None:

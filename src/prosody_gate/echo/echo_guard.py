@@ -298,8 +298,15 @@ class _Reference:
             return found
         first, last = max(start, self._end - len(self._ring)), min(start + count, self._end)
         if first < last:
-            found[first - start : last - start] = self._ring[np.arange(first, last) % len(self._ring)]
+            place, size = first % len(self._ring), last - first
+            before_end = min(size, len(self._ring) - place)
+            part = found[first - start : last - start]
+            part[:before_end] = self._ring[place : place + before_end]
+            part[before_end:] = self._ring[: size - before_end]
         return found
 
     def _put(self, start: int, samples: Samples) -> None:
-        self._ring[np.arange(start, start + len(samples)) % len(self._ring)] = samples
+        place = start % len(self._ring)
+        before_end = min(len(samples), len(self._ring) - place)
+        self._ring[place : place + before_end] = samples[:before_end]
+        self._ring[: len(samples) - before_end] = samples[before_end:]
