@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from prosody_gate import GateEventKind, GateFactory, create_detector
 from prosody_gate.audio import SAMPLE_RATE, AudioFile, Framer
-from prosody_gate.echo import EchoGuard, guarded_frames
+from prosody_gate.echo import EchoGuard, guarded_frames, recording_guard
 from prosody_gate.replay import ALWAYS, drive
 
 NAMES = ("farend_singletalk", "nearend_singletalk", "doubletalk")
@@ -55,7 +55,7 @@ def measure(folder: Path) -> list[dict[str, Any]]:
             microphone = frames_of(folder / f"{name}_mic.flac", delay=delay)
             row: dict[str, Any] = {"recording": name, "added_delay": delay}
             for label, only_when_found in GUARDS.items():
-                guard = None if only_when_found is None else EchoGuard(SAMPLE_RATE, only_when_found=only_when_found)
+                guard = None if only_when_found is None else recording_guard(only_when_found=only_when_found)
                 row[label] = confirms(microphone, played, factory, guard)
                 if guard is not None:
                     row["found_delay"] = None if guard.echo is None else round(guard.echo.delay, 3)

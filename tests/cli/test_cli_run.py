@@ -24,7 +24,18 @@ LIGHT = ("--vad", "webrtc", "--no-listener")
 
 OPTIONS = (
     *("--user-channel", "--agent-channel", "--agent", "--transcripts", "--sensitivity", "--profile", "--vad"),
-    *("--listener", "--no-listener", "--language", "--lexicon", "--option", "--json", "--plot", "--quiet"),
+    *(
+        "--echo-guard",
+        "--no-echo-guard",
+        "--listener",
+        "--no-listener",
+        "--language",
+        "--lexicon",
+        "--option",
+        "--json",
+        "--plot",
+        "--quiet",
+    ),
 )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_SAMPLES, SAMPLE_RATE, AudioFile, Resampler, amplified, clipped_fraction
-from ..echo import EchoGuard, guarded_frames
+from ..echo import guarded_frames, recording_guard
 from ..errors import AudioError
 from ..prosody import ProsodyAnalyzer
 from ..vad import SileroDetector
@@ -93,7 +93,7 @@ class RecordedSound:
         Raises:
             ModelError: There is no echo canceller in the installed `livekit` package.
         """
-        cleaned = guarded_frames(_frames(self.samples), _frames(played.samples), EchoGuard(SAMPLE_RATE))
+        cleaned = guarded_frames(_frames(self.samples), _frames(played.samples), recording_guard())
         return replace(self, samples=np.concatenate(list(cleaned))[: len(self.samples)])
 
     @property

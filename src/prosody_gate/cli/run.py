@@ -218,8 +218,7 @@ def run(
 
 def _echo_guard(wanted: bool | None, profile: Profile | None, channels: Channels) -> EchoGuard | None:
     """The echo guard as the command line has it, or else the profile."""
-    from ..audio import SAMPLE_RATE
-    from ..echo import EchoGuard
+    from ..echo import recording_guard
 
     by_profile = wanted is None and profile is not None and profile.echo_guard
     if not (wanted or by_profile):
@@ -233,7 +232,7 @@ def _echo_guard(wanted: bool | None, profile: Profile | None, channels: Channels
             err=True,
         )
         return None
-    return EchoGuard(SAMPLE_RATE)
+    return recording_guard()
 
 
 def _print_for_people(result: ReplayResult, *, with_table: bool) -> None:

@@ -10,7 +10,7 @@ from .echo_canceller import (
 )
 from .echo_delay import MAX_DELAY, EchoDelay, EchoFinding, find_echo
 from .echo_guard import EchoGuard
-from .guarded_frames import guarded_frames, to_int16
+from .guarded_frames import guarded_frames, recording_guard, to_int16
 
 __all__ = [
     "CANCELLER_BLOCK",
@@ -25,5 +25,6 @@ __all__ = [
     "find_echo",
     "guarded_frames",
     "make_webrtc_canceller",
+    "recording_guard",
     "to_int16",
 ]

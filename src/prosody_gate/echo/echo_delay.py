@@ -29,7 +29,7 @@ LAG_RATE: Final = 8_000
 MAX_DELAY: Final = 0.65
 """Longest delay (s) that is found."""
 
-EARLIEST: Final = -0.01
+EARLIEST: Final = -0.02
 """And the shortest: by so much the reference may be placed too late."""
 
 MEMORY: Final = 0.7

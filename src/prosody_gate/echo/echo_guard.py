@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
-from ..errors import AudioError
+from ..audio import check_rate
 from .echo_canceller import REFERENCE_RATE, EchoCanceller, Samples, make_webrtc_canceller
 from .echo_delay import MAX_DELAY, EchoDelay, EchoFinding
 
 REFERENCE_BLOCK: Final = REFERENCE_RATE // 100
 """Samples of the reference that go with 10 ms of the microphone."""
 
-FIRST_SHIFTS: Final = (0.0, 0.3)
-"""Seconds by which the reference is moved for the cancellers that run until the delay is known: each finds delays of
-some 0.4 s by itself, so that together they have an echo cancelled before anybody has measured where it is."""
+LATE_SHIFT: Final = 0.3
+"""Of the two cancellers that run until the delay is known, one has the reference as early as it is known, the other
+these seconds later: each finds delays of some 0.4 s by itself, so that together they have an echo cancelled before
+anybody has measured where it is."""
 
 AHEAD: Final = (0.03, 0.08, 0.13)
 """Seconds by which the references of the cancellers are ahead of the echo once it is found. AEC3 loses an echo for some
@@ -84,6 +86,8 @@ class EchoGuard:
 
     Args:
         sample_rate: Of the microphone, in Hz, 8000 to 48000.
+        lead: Seconds by which `played` is told of sound before `clean` is asked about that time. Some are needed where
+            an echo comes at once: a canceller finds none that is not later than its reference.
         only_when_found: Whether the microphone passes as it is until what was played is found in it; there is no
             warm-up then.
         make_canceller: Makes a canceller for a rate; WebRTC's when not given.
@@ -97,22 +101,24 @@ class EchoGuard:
         self,
         sample_rate: int,
         *,
+        lead: float = 0.0,
         only_when_found: bool = False,
         make_canceller: Callable[[int], EchoCanceller] = make_webrtc_canceller,
     ) -> None:
-        if not 8_000 <= sample_rate <= 48_000:
-            raise AudioError(f"echo guard: microphone has {sample_rate} Hz; expected 8000 to 48000")
+        check_rate(sample_rate, source="echo guard: microphone")
         self._rate = sample_rate
         self._only_when_found = only_when_found
         self._make_canceller = make_canceller
         self._block = sample_rate // 100
         self._reference = _Reference(round(HISTORY * REFERENCE_RATE))
         self._delay = EchoDelay(sample_rate)
-        self._cancellers = [self._canceller(shift) for shift in FIRST_SHIFTS]
+        self._lead = lead
+        self._cancellers = [self._canceller(-lead), self._canceller(LATE_SHIFT)]
         self._outgoing: list[_ShiftedCanceller] = []
         self._wanted: list[float] = []
         self._made_before = 0
         self._settled_at: float | None = None
+        self._has_begun = False
         self._next: int | None = None
         self._silent = RINGS_ON + 1
         self._audible = 0
@@ -157,6 +163,10 @@ class EchoGuard:
             As many samples without the echo. Where chunks are no whole multiples of 10 ms they lag, by less than 10 ms.
         """
         waited, step = len(self._waiting), self._block
+        if not self._has_begun and len(samples) % step:
+            # As much as chunks of this length ever leave waiting.
+            self._ready = np.zeros(step - math.gcd(len(samples), step), np.int16)
+        self._has_begun = True
         joined = np.concatenate((self._waiting, samples)) if waited else samples
         whole = len(joined) - len(joined) % step
         begins = at - waited / self._rate
@@ -231,17 +241,17 @@ class EchoGuard:
         if self._settled_at is None or abs(delay - self._settled_at) > FOLLOWS:
             self._settled_at = delay
             self._outgoing = (self._cancellers + self._outgoing)[:OUTGOING]
-            self._cancellers, self._wanted = [], _shifts(delay)
+            self._cancellers, self._wanted = [], _shifts(delay, earliest=-self._lead)
 
     def _canceller(self, shift: float) -> _ShiftedCanceller:
         return _ShiftedCanceller(self._make_canceller(self._rate), round(shift * REFERENCE_RATE))
 
 
-def _shifts(delay: float) -> list[float]:
-    """By how much the references are moved for an echo, in seconds; none to before they are known."""
+def _shifts(delay: float, *, earliest: float) -> list[float]:
+    """By how much the references are moved for an echo, in seconds; none to before they are known, at `earliest`."""
     shifts: list[float] = []
     for ahead in sorted(AHEAD, reverse=True):
-        shift = max(delay - ahead, 0.0)
+        shift = max(delay - ahead, earliest)
         if not shifts or shift >= shifts[-1] + APART:
             shifts.append(shift)
         elif shifts[-1] + APART < delay:

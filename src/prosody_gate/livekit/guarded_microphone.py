@@ -24,6 +24,9 @@ EchoGuardMode = Literal["auto"] | bool
 REMEMBERED: Final = 64
 """Cleaned frames that are kept for the speech-to-text, which gets the same ones a moment earlier or later."""
 
+LEAD: Final = 0.05
+"""Seconds by which the guard is told ahead what will be played: the output's own clock may be late by some of them."""
+
 MAX_WAITING: Final = 4
 """Frames that may wait for the VAD to get them; then the speech-to-text gets the oldest as it is."""
 
@@ -82,6 +85,8 @@ class GuardedMicrophone:
 
     def attach(self, session: AgentSession[Any]) -> None:
         """Follow what the session plays, whichever output it gets."""
+        if self._is_off:
+            return
         self._session = session
         session.on("speech_created", self._on_speech)
         session.on("agent_state_changed", self._on_speech)
@@ -165,14 +170,17 @@ class GuardedMicrophone:
     def _clean(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         if self._guard is None:
             self._guard = EchoGuard(
-                frame.sample_rate, only_when_found=self._mode == "auto", make_canceller=self._make_canceller
+                frame.sample_rate,
+                lead=LEAD,
+                only_when_found=self._mode == "auto",
+                make_canceller=self._make_canceller,
             )
         guard = self._guard
         if frame.sample_rate != guard.sample_rate:
             return frame  # the gate leaves such a frame out too
         now = self._clock()
         begins = self._arrival.begins(frame.duration, now)
-        for at, samples in self._played.until(now):
+        for at, samples in self._played.until(now + LEAD):
             guard.played(samples, at)
         cleaned = guard.clean(_mono(frame), begins)
         if guard.echo is not None and not self._was_found:
@@ -209,7 +217,11 @@ class GuardedMicrophone:
         is_speaking = session.agent_state == "speaking"
         if is_speaking and session.output.audio is not None:
             return  # in the middle of a segment; the next one finds the tap
-        has_output = tap_output(session, self._played, self.fail)
+        try:
+            has_output = tap_output(session, self._played, self.fail)
+        except Exception as error:
+            self.fail(error)
+            return
         if not has_output and is_speaking and not self._warned_of_output:
             self._warned_of_output = True
             logger.warning(

@@ -148,7 +148,7 @@ def replay(
         detector: VAD for both channels, reset before use; Silero when None.
         input_gain_db: How much louder than recorded the gate and its VAD hear the user, in dB; the gate's own, from its
             profile, when None.
-        echo_guard: A fresh one for 16 kHz, which takes what is on the agent's channel out of the user's.
+        echo_guard: A `recording_guard()`, which takes what is on the agent's channel out of the user's.
         trace: Whether to keep a point for every frame.
         block_seconds: How much is read and fed at a time; makes no difference to the result.
         progress: Called with the seconds of audio done so far, of `duration` (twice it with `agent_channel`).

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import SAMPLE_RATE, Resampler, to_float32
+from ..audio import SAMPLE_RATE, Resampler, check_rate, to_float32
 from ..echo import Samples, to_int16
 
 
@@ -25,6 +25,8 @@ class PlayedAudio:
         self._plays_at: float | None = None
         """When the first queued sample plays; None while nothing plays."""
         self._paused = False
+        self._ahead = 0.0
+        """Seconds of what `until` gave ahead of its time that were not played before the pause."""
         self._is_started = False
         self._played: list[tuple[float, Samples]] = []
 
@@ -40,8 +42,9 @@ class PlayedAudio:
             AudioError: The rate is out of range.
         """
         if self._resampler is None or self._resampler.input_rate != sample_rate:
+            check_rate(sample_rate, source="echo guard: agent's audio")
             self._resampler = Resampler(sample_rate)
-        resampled = to_int16(self._resampler.push(to_float32(samples, source="echo guard: the agent's audio")))
+        resampled = to_int16(self._resampler.push(to_float32(samples)))
         if not len(resampled):
             return
         if self._plays_at is not None and not self._queue:
@@ -58,13 +61,14 @@ class PlayedAudio:
         """The output paused."""
         self._play_until(at)
         self._paused = True
+        self._ahead = 0.0 if self._plays_at is None else max(self._plays_at - at, 0.0)
         self._plays_at = None
 
     def resumed(self, at: float) -> None:
         """The output goes on."""
         self._paused = False
         if self._is_started and self._plays_at is None:
-            self._plays_at = at
+            self._plays_at = at + self._ahead
 
     def ended(self, at: float) -> None:
         """The output has played all that it was given, or was cut off."""
@@ -76,7 +80,11 @@ class PlayedAudio:
             self._resampler.reset()
 
     def until(self, now: float) -> list[tuple[float, Samples]]:
-        """What was played since the last call: for each part when it began, and its samples at 16 kHz."""
+        """What was played since the last call: for each part when it began, and its samples at 16 kHz.
+
+        Args:
+            now: May lie a little ahead, for what will be played unless the output is stopped before.
+        """
         self._play_until(now)
         played, self._played = self._played, []
         return played
