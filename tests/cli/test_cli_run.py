@@ -24,18 +24,8 @@ LIGHT = ("--vad", "webrtc", "--no-listener")
 
 OPTIONS = (
     *("--user-channel", "--agent-channel", "--agent", "--transcripts", "--sensitivity", "--profile", "--vad"),
-    *(
-        "--echo-guard",
-        "--no-echo-guard",
-        "--listener",
-        "--no-listener",
-        "--language",
-        "--lexicon",
-        "--option",
-        "--json",
-        "--plot",
-        "--quiet",
-    ),
+    *("--echo-guard", "--no-echo-guard", "--listener", "--no-listener", "--language", "--lexicon", "--option"),
+    *("--json", "--plot", "--quiet"),
 )
 
 

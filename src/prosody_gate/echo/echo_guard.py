@@ -33,8 +33,8 @@ FOLLOWS: Final = 0.02
 WARM: Final = 100
 """Blocks (1 s) with something played after which a canceller has adapted to the room."""
 
-OUTGOING: Final = 2
-"""Cancellers that go on beside those that are to take their place."""
+OUTGOING: Final = 1
+"""Cancellers, those that leave least, which go on beside those that are to take their place."""
 
 MAKING: Final = 10
 """Blocks from one new canceller to the next: each takes more than half a millisecond to make."""
@@ -240,7 +240,7 @@ class EchoGuard:
         """Move the references to the echo: with new cancellers, beside which the others go on until these are warm."""
         if self._settled_at is None or abs(delay - self._settled_at) > FOLLOWS:
             self._settled_at = delay
-            self._outgoing = (self._cancellers + self._outgoing)[:OUTGOING]
+            self._outgoing = sorted(self._cancellers + self._outgoing, key=lambda one: one.power)[:OUTGOING]
             self._cancellers, self._wanted = [], _shifts(delay, earliest=-self._lead)
 
     def _canceller(self, shift: float) -> _ShiftedCanceller:
