@@ -83,6 +83,18 @@ def test_asked_a_little_ahead_it_tells_what_will_be_played_and_a_pause_keeps_the
     assert timeline(played, 1.0, seconds=0.8) == [0, 0, 0, 0, 0, 0, 3, 0]
 
 
+def test_of_what_nobody_asks_for_the_newest_four_seconds_are_kept():
+    played = PlayedAudio()
+    played.started(0.0)
+    for index in range(100):
+        played.captured(tenths(index), RATE, index / 10)
+        played.paused((index + 1) / 10)
+        played.resumed((index + 1) / 10)
+    parts = played.until(10.0)
+    assert parts[0][0] == pytest.approx(6.0, abs=0.11)
+    assert sum(len(samples) for _, samples in parts) == pytest.approx(4 * RATE, abs=0.11 * RATE)
+
+
 def test_another_rate_and_two_channels_are_brought_to_16_khz_mono():
     played = PlayedAudio()
     both = np.stack((np.full(4_800, 1_000, np.int16), np.full(4_800, 3_000, np.int16)), axis=1)

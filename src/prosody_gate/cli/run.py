@@ -193,7 +193,7 @@ def run(
     if is_alone(as_json):
         return
     _print_for_people(result, with_table=not quiet)
-    if guard is not None:
+    if guard is not None and not quiet:
         found = "not found in the user's channel"
         if guard.echo is not None:
             found = f"found in the user's channel, {1e3 * guard.echo.delay:.0f} ms later"

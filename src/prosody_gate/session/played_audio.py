@@ -11,6 +11,9 @@ import numpy.typing as npt
 from ..audio import SAMPLE_RATE, Resampler, check_rate, to_float32
 from ..echo import Samples, to_int16
 
+KEPT: Final = 4.0
+"""Seconds of what was played that are kept for who asks: a microphone that is off asks for none of it."""
+
 
 class PlayedAudio:
     """The queue of one audio output, and how much of it has been played by when.
@@ -28,7 +31,7 @@ class PlayedAudio:
         self._ahead = 0.0
         """Seconds of what `until` gave ahead of its time that were not played before the pause."""
         self._is_started = False
-        self._played: list[tuple[float, Samples]] = []
+        self._played: deque[tuple[float, Samples]] = deque()
 
     def captured(self, samples: npt.NDArray[np.int16], sample_rate: int, at: float) -> None:
         """The output was given audio.
@@ -80,13 +83,17 @@ class PlayedAudio:
             self._resampler.reset()
 
     def until(self, now: float) -> list[tuple[float, Samples]]:
-        """What was played since the last call: for each part when it began, and its samples at 16 kHz.
+        """What was played since the last call, the newest seconds of it: for each part when it began, and its samples.
 
         Args:
             now: May lie a little ahead, for what will be played unless the output is stopped before.
+
+        Returns:
+            In order; int16 at 16 kHz.
         """
         self._play_until(now)
-        played, self._played = self._played, []
+        played = list(self._played)
+        self._played.clear()
         return played
 
     def _play_until(self, now: float) -> None:
@@ -99,6 +106,8 @@ class PlayedAudio:
             self._plays_at += min(count, len(first)) / SAMPLE_RATE
             if count < len(first):
                 self._queue.appendleft(first[count:])
+            while self._plays_at - self._played[0][0] > KEPT:
+                self._played.popleft()
 
 
 MICROPHONE_OFF: Final = 0.3
