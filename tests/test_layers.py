@@ -20,6 +20,7 @@ LAYERS: dict[str, int] = {
     "replay": 7,
     "gate_factory": 6,
     "profile": 5,
+    "echo": 5,
     "gate": 4,
     "evidence": 3,
     "prosody": 2,

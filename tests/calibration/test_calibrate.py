@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from bench_material import RATE, noisy, voice
+from echo_room import room
 from prosody_gate import Gate, GateEvent, GateEventKind, GateOptions, PocketSphinxListener, replay
 from prosody_gate.audio import amplified
 from prosody_gate.bench import read_manifest
@@ -323,6 +324,48 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: Samples) -> Pa
     return tmp_path
 
 
+def in_a_room_with_echo(demo: Samples) -> tuple[Samples, Samples]:
+    """The demo's user in front of a loudspeaker, and what the loudspeaker plays."""
+    samples, _ = soundfile.read(DEMO, dtype="int16")
+    played = np.ascontiguousarray(samples[:, 0])
+    echo = room(played, delay=0.12).astype(np.float32) / 32_768
+    return demo + echo[: len(demo)], played.astype(np.float32) / 32_768
+
+
+def test_an_agents_voice_in_the_microphone_is_found_and_all_else_measured_without_it(demo: Samples) -> None:
+    clean = calibrate(sound(demo))
+    microphone, played = in_a_room_with_echo(demo)
+    found = calibrate(sound(microphone), agent=sound(played))
+    assert found.echo is not None
+    assert found.echo.delay == pytest.approx(0.12, abs=0.003)
+    assert found.findings[-1].startswith("the agent's voice is in your microphone, 12")
+    assert found.voice_dbfs == pytest.approx(clean.voice_dbfs, abs=2.5)
+    assert found.pitch_hz == pytest.approx(clean.pitch_hz, rel=0.1)
+    profile = found.profile(name="a", source="b")
+    assert profile.echo_guard
+    assert "echo_guard = true" in profile.to_toml()
+    assert found.to_dict()["echo_delay"] == pytest.approx(0.12, abs=0.003)
+
+
+def test_without_an_agents_voice_in_the_microphone_no_guard_is_proposed(demo: Samples) -> None:
+    samples, _ = soundfile.read(DEMO, dtype="float32")
+    found = calibrate(sound(demo), agent=sound(np.ascontiguousarray(samples[:, 0])))
+    assert found.echo is None
+    assert found.findings[-1] == "the agent's voice is not in your microphone: no echo guard is needed"
+    assert "echo_guard" not in found.profile(name="a", source="b").to_dict()["microphone"]
+
+
+def test_the_command_proposes_the_guard(folder: Path, demo: Samples) -> None:
+    microphone, played = in_a_room_with_echo(demo)
+    soundfile.write("mic.wav", microphone, RATE)
+    soundfile.write("played.wav", played, RATE)
+    result = run("mic.wav", "--agent", "played.wav", "-o", "p.toml")
+    assert result.exit_code == 0
+    assert "this profile switches the echo guard on" in result.stdout
+    assert Profile.load("p.toml").echo_guard
+    assert Profile.load("p.toml").provenance["source"] == "calibrate mic.wav, played.wav"
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["calibrate", *arguments], catch_exceptions=False)
 
@@ -371,6 +414,9 @@ def test_json_alone_on_standard_output(folder: Path) -> None:
         ((), "expected one of FILE, --room"),
         (("speech.wav", "--record"), "expected one of FILE, --room"),
         (("speech.wav", "--keep", "kept"), "--keep: is for --record"),
+        (("speech.wav", "--agent", "zero.wav"), "zero.wav: is digital silence; expected what the agent played"),
+        (("speech.wav", "--agent", "missing.wav"), "missing.wav: no such file"),
+        (("--record", "--agent", "speech.wav"), "--agent: is for recordings"),
     ],
 )
 def test_bad_input_is_one_line_status_2_and_no_file(folder: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -25,6 +25,8 @@ LIGHT = ("--vad", "webrtc", "--no-listener")
 OPTIONS = (
     *("--user-channel", "--agent-channel", "--agent", "--transcripts", "--sensitivity", "--profile", "--vad"),
     *(
+        "--echo-guard",
+        "--no-echo-guard",
         "--from",
         "--to",
         "--listener",

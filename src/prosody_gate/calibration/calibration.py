@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import FRAME_DURATION
+from ..audio import FRAME_DURATION, SAMPLE_RATE
+from ..echo import EchoFinding, find_echo, to_int16
 from ..errors import AudioError
 from ..profile import Microphone, Profile, installed_version, today
 from .measured_sound import MeasuredSound, RecordedSound, geometric_mean
@@ -89,6 +90,10 @@ class Calibration:
     """What the VAD needs here, after that gain."""
     talks_in_room: bool
     """Whether the recording of the room holds speech."""
+    listened_for_agent: bool = False
+    """Whether what the agent played was given."""
+    echo: EchoFinding | None = None
+    """Where the agent's voice was found in the microphone; None where it was not, or not looked for."""
 
     @property
     def voice_over_room_db(self) -> float:
@@ -107,6 +112,18 @@ class Calibration:
             f"({self.speech_seconds:.1f} s of speech)",
             band,
             *self.vad.reasons,
+            *self._echo_findings,
+        )
+
+    @property
+    def _echo_findings(self) -> tuple[str, ...]:
+        if not self.listened_for_agent:
+            return ()
+        if self.echo is None:
+            return ("the agent's voice is not in your microphone: no echo guard is needed",)
+        return (
+            f"the agent's voice is in your microphone, {1e3 * self.echo.delay:.0f} ms after it was played: this "
+            "profile switches the echo guard on, and all else was measured behind it",
         )
 
     @property
@@ -156,6 +173,7 @@ class Calibration:
                 pitch_hz=_within(self.pitch_hz, *PITCH_RANGE_HZ),
                 band_hz=self.band_hz,
                 input_gain_db=self.input_gain_db or None,
+                echo_guard=True if self.echo is not None else None,
                 clipped_share=self.clipped_share,
             ),
             gate=MappingProxyType(dict(self.vad.options)),
@@ -174,22 +192,26 @@ class Calibration:
             "speech_seconds": round(self.speech_seconds, 2),
             "input_gain_db": self.input_gain_db,
             "hum_hz": None if self.hum is None else self.hum.hz,
+            "echo_delay": None if self.echo is None else round(self.echo.delay, 3),
             "options": dict(self.vad.options),
             "findings": list(self.findings),
             "warnings": list(self.warnings),
         }
 
 
-def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calibration:
+def calibrate(
+    speech: RecordedSound, room: RecordedSound | None = None, agent: RecordedSound | None = None
+) -> Calibration:
     """Measure a microphone.
 
     Args:
         speech: The user speaking as in a call; with pauses, where `room` is None.
         room: The room while nobody speaks; None takes the pauses of `speech`.
+        agent: What an agent played while `speech` was recorded, from the same moment on; None where none spoke.
 
     Raises:
         AudioError: A recording is too short, clipped beyond use, without speech, or the two differ in rate.
-        ModelError: The Silero model is missing.
+        ModelError: The Silero model is missing, or the echo canceller where the agent's voice is to be taken out.
     """
     if room is not None and room.sample_rate != speech.sample_rate:
         raise AudioError(
@@ -201,6 +223,10 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
             f"{speech.name}: {100.0 * speech.clipped_share:.0f} % of it is clipped; expected under "
             f"{100.0 * CLIPPED_ERROR:.0f} %: turn the microphone down and record again"
         )
+    echo = None
+    if agent is not None:
+        echo = find_echo(to_int16(speech.samples), to_int16(agent.samples), SAMPLE_RATE)
+        speech = speech if echo is None else speech.without_echo(agent)
     as_it_is = MeasuredSound.of(speech)
     gain_db, said = _loud_enough(as_it_is)
     # Noise can be periodic, and so voiced; a voice is what the VAD accepts at the lowest threshold there is.
@@ -235,6 +261,8 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         input_gain_db=gain_db,
         vad=vad,
         talks_in_room=talks_in_room,
+        listened_for_agent=agent is not None,
+        echo=echo,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_SAMPLES, SAMPLE_RATE, AudioFile, Resampler, amplified, clipped_fraction
+from ..echo import guarded_frames, recording_guard
 from ..errors import AudioError
 from ..prosody import ProsodyAnalyzer
 from ..vad import SileroDetector
@@ -53,6 +54,20 @@ class RecordedSound:
         return cls.of(samples, rate, name=str(path))
 
     @classmethod
+    def read_played(cls, path: Path) -> RecordedSound:
+        """Read what an agent played, all channels mixed.
+
+        Raises:
+            AudioError: It cannot be read, or holds digital silence.
+        """
+        with AudioFile(path) as recording:
+            samples = recording.read()
+            rate = recording.sample_rate
+        if float(np.abs(samples).max()) < DIGITAL_SILENCE:
+            raise AudioError(f"{path}: is digital silence; expected what the agent played")
+        return cls.of(samples, rate, name=str(path))
+
+    @classmethod
     def of(cls, samples: Samples, sample_rate: int, *, name: str) -> RecordedSound:
         """From samples at their own rate.
 
@@ -71,6 +86,15 @@ class RecordedSound:
     def louder(self, gain_db: float) -> RecordedSound:
         """The same sound amplified, in dB."""
         return replace(self, samples=amplified(self.samples, gain_db))
+
+    def without_echo(self, played: RecordedSound) -> RecordedSound:
+        """The same sound without that of what was played meanwhile, from the same moment on.
+
+        Raises:
+            ModelError: There is no echo canceller in the installed `livekit` package.
+        """
+        cleaned = guarded_frames(_frames(self.samples), _frames(played.samples), recording_guard())
+        return replace(self, samples=np.concatenate(list(cleaned))[: len(self.samples)])
 
     @property
     def duration(self) -> float:
@@ -151,6 +175,11 @@ class MeasuredSound:
         """The samples of some frames, shape [n, 512]."""
         whole = self.sound.samples[: len(frames) * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
         return np.asarray(whole[frames])
+
+
+def _frames(samples: Samples) -> Samples:
+    """Samples as frames of 512, the last one padded with zeros."""
+    return np.pad(samples, (0, -len(samples) % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES)
 
 
 def geometric_mean(values: npt.NDArray[np.float64]) -> float:

@@ -49,6 +49,15 @@ def calibrate(
             help="Recording of yourself speaking as in a call, at least 3 s.",
         ),
     ] = None,
+    agent: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLAYED.wav",
+            rich_help_panel=FROM,
+            help="What an agent played while FILE, or SPEECH.wav, was recorded, from the same moment on: is its voice "
+            "in your microphone?",
+        ),
+    ] = None,
     user_channel: UserChannelOption = None,
     record: Annotated[
         bool,
@@ -99,6 +108,10 @@ def calibrate(
 
         prosody-gate calibrate call.wav --user-channel 1 --output headset.toml
 
+    With what an agent played meanwhile, from a loudspeaker:
+
+        prosody-gate calibrate mic.wav --agent played.wav --output speakerphone.toml
+
     At the microphone:
 
         prosody-gate calibrate --record --output headset.toml
@@ -111,14 +124,16 @@ def calibrate(
     _check_sources(file=file, room=room, speech=speech, record=record)
     if not record and (device is not None or keep is not None):
         raise OptionError(f"--{'device' if device is not None else 'keep'}: is for --record; expected --record too")
+    if record and agent is not None:
+        raise OptionError("--agent: is for recordings; expected FILE, or --room with --speech, instead of --record")
     check_writable(output)
     if record:
         _record(output, device=device, keep=keep, name=name, as_json=as_json, quiet=quiet)
         return
     spoken = RecordedSound.read(_first(file, speech), user_channel)
     silent = None if room is None else RecordedSound.read(room, user_channel)
-    calibration = measure(spoken, silent)
-    sources = [path.name for path in (room, speech, file) if path is not None]
+    calibration = measure(spoken, silent, None if agent is None else RecordedSound.read_played(agent))
+    sources = [path.name for path in (room, speech, file, agent) if path is not None]
     profile = calibration.profile(name=name or output.stem, source=f"calibrate {', '.join(sources)}")
     profile.save(output)
     _report(calibration, profile, output, as_json=as_json, quiet=quiet)

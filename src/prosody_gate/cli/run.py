@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ..errors import OptionError
 from .arguments import (
+    GATE,
     OUTPUT,
     WHO,
     AgentChannelOption,
@@ -28,7 +30,10 @@ from .json_output import is_alone, name_json_file
 from .one_line_errors import warn
 
 if TYPE_CHECKING:
+    from ..echo import EchoGuard
+    from ..profile import Profile
     from ..replay import ReplayResult
+    from .recordings import Channels
 
 PART: Final = "A part of a long recording"
 """Panel of the help."""
@@ -79,6 +84,16 @@ def run(
     ] = None,
     sensitivity: SensitivityOption = None,
     profile: ProfileOption = None,
+    echo_guard: Annotated[
+        bool | None,
+        typer.Option(
+            "--echo-guard/--no-echo-guard",
+            show_default=False,
+            rich_help_panel=GATE,
+            help="Cancel what is on the agent's channel in the user's, as a live call with the echo guard does. "
+            "Default: as the profile says.",
+        ),
+    ] = None,
     listener: ListenerOption = None,
     vad: VadOption = "silero",
     language: LanguageOption = None,
@@ -143,6 +158,7 @@ def run(
             warning = None if channel is None else check_recording(checked, channel)
             if warning is not None:
                 warn(warning)
+        guard = _echo_guard(echo_guard, setup.profile, channels)
         gate = setup.gate(expects_transcripts=transcripts is not None)
         seconds = recording.duration if part is None else length_with_leads(recording, part)
         passes = 1 if channels.agent is None else 2
@@ -153,6 +169,7 @@ def run(
                 "agent": channels.agent_speech,
                 "transcripts": recorded,
                 "detector": detector,
+                "echo_guard": guard,
                 "trace": plot is not None,
                 "progress": advance,
             }
@@ -171,13 +188,39 @@ def run(
             "user_channel": channels.user,
             "agent_channel": channels.agent,
         }
+        if guard is not None:
+            about["echo_guard"] = {"delay": None if guard.echo is None else round(guard.echo.delay, 3)}
         as_json.write(to_json(result, recording=file, options=setup.options, setup=about))
     if is_alone(as_json):
         return
     _print_for_people(result, with_table=not quiet)
+    if guard is not None and not quiet:
+        found = "not found in the user's channel"
+        if guard.echo is not None:
+            found = f"found in the user's channel, {1e3 * guard.echo.delay:.0f} ms later"
+        typer.echo(f"echo guard: the agent's voice was {found}")
     name_json_file(as_json)
     if plot is not None:
         typer.echo(f"picture: {plot}")
+
+
+def _echo_guard(wanted: bool | None, profile: Profile | None, channels: Channels) -> EchoGuard | None:
+    """The echo guard as the command line has it, or else the profile."""
+    from ..echo import recording_guard
+
+    by_profile = wanted is None and profile is not None and profile.echo_guard
+    if not (wanted or by_profile):
+        return None
+    if channels.agent is None:
+        if wanted:
+            raise OptionError("--echo-guard: needs what the agent plays; expected --agent-channel N")
+        typer.echo(
+            "prosody-gate: warning: the profile's echo_guard needs what the agent plays; "
+            "without --agent-channel N it is off",
+            err=True,
+        )
+        return None
+    return recording_guard()
 
 
 def _print_for_people(result: ReplayResult, *, with_table: bool) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, Framer, Resampler, amplified
+from ..echo import EchoGuard, guarded_frames
 from ..errors import OptionError
 from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
 from ..vad import SpeechDetector, create_detector
@@ -141,6 +142,7 @@ def replay(
     transcripts: Iterable[Transcript] = (),
     detector: SpeechDetector | None = None,
     input_gain_db: float | None = None,
+    echo_guard: EchoGuard | None = None,
     trace: bool = False,
     block_seconds: float = 1.0,
     progress: Callable[[float], None] | None = None,
@@ -158,16 +160,20 @@ def replay(
         detector: VAD for both channels, reset before use; Silero when None.
         input_gain_db: How much louder than recorded the gate and its VAD get the user, in dB; the gate's own, from its
             profile, when None.
+        echo_guard: A `recording_guard()`, which takes what is on the agent's channel out of the user's.
         trace: Whether to keep a point for every frame.
         block_seconds: How much is read and fed at a time; makes no difference to the result.
         progress: Called with the seconds of audio done so far, of `duration` (twice it with `agent_channel`).
 
     Raises:
         AudioError: The recording, a channel or the spans cannot be used.
-        OptionError: The gate was used before.
+        OptionError: The gate was used before, or there is an echo guard and no channel of the agent's.
+        RuntimeError: The echo guard failed.
     """
     if not gate.is_fresh:
         raise OptionError("gate: was used for another stream; expected a fresh one for each recording")
+    if echo_guard is not None and agent_channel is None:
+        raise OptionError("echo_guard: needs what the agent plays; expected agent_channel")
     gain_db = gate.input_gain_db if input_gain_db is None else input_gain_db
     opened = recording if isinstance(recording, AudioFile) else AudioFile(recording)
     detector = detector or create_detector("silero")
@@ -198,7 +204,11 @@ def replay(
         def keep(time: float, speech_probability: float) -> None:
             points.append(trace_point(gate, time, speech_probability))
 
-        frames = (amplified(frame, gain_db) for frame in frames_of(user_channel))
+        heard: Iterable[Frame] = frames_of(user_channel)
+        if echo_guard is not None:
+            played = read_frames(opened, agent_channel, block_seconds=block_seconds)
+            heard = guarded_frames(heard, played, echo_guard)
+        frames = (amplified(frame, gain_db) for frame in heard)
         events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
         duration = opened.duration
     finally:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from ..audio import FRAME_DURATION, AudioFile
+from ..echo import EchoGuard
 from ..gate import Gate, GateEvent, Transcript
 from ..vad import SpeechDetector
 from .agent_speech import Span, check_spans
@@ -32,6 +33,7 @@ def replay_part(
     transcripts: Iterable[Transcript] = (),
     detector: SpeechDetector | None = None,
     input_gain_db: float | None = None,
+    echo_guard: EchoGuard | None = None,
     trace: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> ReplayResult:
@@ -52,6 +54,7 @@ def replay_part(
         transcripts: Recorded speech-to-text.
         detector: VAD for both channels.
         input_gain_db: How much louder than recorded gate and VAD get the user, in dB; the gate's own when None.
+        echo_guard: A `recording_guard()`, which takes what is on the agent's channel out of the user's.
         trace: Whether to keep a point for every frame of the stretch.
         progress: Called with the seconds of audio done so far, of `length_with_leads` (twice it with `agent_channel`).
 
@@ -71,6 +74,7 @@ def replay_part(
         transcripts=[_shifted_transcript(transcript, start) for transcript in ordered if start <= transcript.at < end],
         detector=detector,
         input_gain_db=input_gain_db,
+        echo_guard=echo_guard,
         trace=trace,
         progress=progress,
     )

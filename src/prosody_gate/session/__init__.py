@@ -3,18 +3,21 @@
 from .audio_feed import AudioFeed
 from .cancelled_words import RemainingWords, TimedWord, remaining_words
 from .gate_driver import Follower, GateDriver
+from .played_audio import ArrivalClock, PlayedAudio
 from .prometheus_metrics import collectors, count_event
 from .session_metrics import MetricsRecorder, SessionMetrics
 from .threaded_listener import ThreadedListener, breathe
 from .transcript_hold import HeldItem, ItemKind, TranscriptHold
 
 __all__ = [
+    "ArrivalClock",
     "AudioFeed",
     "Follower",
     "GateDriver",
     "HeldItem",
     "ItemKind",
     "MetricsRecorder",
+    "PlayedAudio",
     "RemainingWords",
     "SessionMetrics",
     "ThreadedListener",
