@@ -3,7 +3,8 @@
     python benchmarks/cpu.py ../shared/data/echo/nearend_singletalk_mic.flac
 
 One core, medians over one recording. Idle: the agent is silent. Overlap: the agent speaks throughout and nothing is
-ever decided, so that every frame of speech is a frame of an overlap.
+ever decided, so that every frame of speech is a frame of an overlap. Echo guard: the agent plays the recording and the
+microphone has it 0.1 s later; its longest frame is one in which the delay is measured, or one beside new cancellers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from prosody_gate.audio import FRAME_DURATION, AudioFile
+from prosody_gate.audio import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE, AudioFile
+from prosody_gate.echo import EchoGuard, to_int16
 from prosody_gate.gate import Gate, GateOptions, GateState
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.listener import PocketSphinxListener
@@ -29,6 +31,7 @@ from prosody_gate.vad import create_detector
 
 UNDECIDED = GateOptions(confirm_probability=0.999, sensitivity=0.0, prior=-5.0, max_hold=30.0)
 GATES = 40
+ECHO_DELAY = 3 * FRAME_DURATION
 Frames = list[npt.NDArray[np.float32]]
 
 
@@ -52,6 +55,22 @@ def gate_times(frames: Frames, probabilities: list[float], gate: Gate) -> list[t
         taken.append((gate.state, time.perf_counter() - start))
     if gate.failure is not None:
         raise gate.failure
+    return taken
+
+
+def echo_guard_times(frames: Frames) -> list[float]:
+    """Seconds of CPU that the echo guard takes for each frame, while the agent plays what comes back a little later."""
+    played = [to_int16(frame) for frame in frames]
+    silence = np.zeros(FRAME_SAMPLES, np.int16)
+    guard, taken = EchoGuard(SAMPLE_RATE), []
+    for index, frame in enumerate(played):
+        echo = (
+            played[index - round(ECHO_DELAY / FRAME_DURATION)] // 2 if index * FRAME_DURATION > ECHO_DELAY else silence
+        )
+        start = time.thread_time()
+        guard.played(frame, index * FRAME_DURATION)
+        guard.clean(echo, index * FRAME_DURATION)
+        taken.append(time.thread_time() - start)
     return taken
 
 
@@ -92,6 +111,7 @@ def measure(path: Path) -> dict[str, object]:
 
     overlap, with_listener = overlap_frames(None), overlap_frames(PocketSphinxListener())
     base = float(np.median(silero))
+    guard = echo_guard_times(frames)
     listening = (sum(with_listener) - sum(overlap)) / (len(overlap) * FRAME_DURATION)
     return {
         "recording": path.name,
@@ -103,6 +123,9 @@ def measure(path: Path) -> dict[str, object]:
         "overlap_ms": round(float(np.median(overlap)) * 1e3, 4),
         "overlap_ratio": round(float(np.median(overlap)) / base, 3),
         "listener_share_of_real_time": round(listening, 4),
+        "echo_guard_ms": round(float(np.median(guard)) * 1e3, 4),
+        "echo_guard_ratio": round(float(np.median(guard)) / base, 3),
+        "echo_guard_longest_ms": round(max(guard) * 1e3, 2),
         "memory_mb_per_gate": round(memory_per_gate(frames, lexicon, listener=False), 2),
         "memory_mb_per_gate_with_listener": round(memory_per_gate(frames, lexicon, listener=True), 2),
     }

@@ -19,9 +19,11 @@ PUBLIC_MODULES = {"prosody_gate.livekit.testing"}
 
 
 def imports_of(path: Path, root: Path, package: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
-    """Line, absolute module and name of each `from ... import ...` of a file."""
+    """Line, absolute module and name of each import of a file; `import a.b` has no name."""
     here = (*package, *path.relative_to(root).parent.parts)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, "") for alias in node.names)
         if not isinstance(node, ast.ImportFrom):
             continue
         base = here[: len(here) - node.level + 1] if node.level else ()
@@ -40,6 +42,27 @@ def reaches_past(module: str, name: str, own: str) -> bool:
     is_module = (SOURCE / Path(*parts[1:]) / f"{name}.py").is_file()
     exported = name in vars(__import__(module, fromlist=[name])).get("__all__", ()) if len(parts) == 2 else False
     return len(parts) > 2 or (is_module and not exported)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_wrong"),
+    [
+        ("from ..gate import Gate", False),
+        ("from ..gate.gate import Gate", True),
+        ("from ..gate import life_cycle", True),
+        ("from prosody_gate.gate.overlap import Overlap", True),
+        ("import prosody_gate.gate.overlap", True),
+        ("import prosody_gate.gate", False),
+        ("from .jobs import run", False),
+        ("from ..livekit import testing", False),
+    ],
+)
+def test_the_check_knows_what_reaches_past_a_package(tmp_path: Path, line: str, is_wrong: bool) -> None:
+    path = tmp_path / "report" / "one.py"
+    path.parent.mkdir()
+    path.write_text(f"{line}\n", encoding="utf-8")
+    found = [reaches_past(module, name, "report") for _, module, name in imports_of(path, tmp_path, ("prosody_gate",))]
+    assert found == [is_wrong]
 
 
 def test_no_module_reaches_past_the_init_of_another_package() -> None:

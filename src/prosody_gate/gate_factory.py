@@ -12,7 +12,7 @@ from typing import Any
 from .errors import OptionError
 from .evidence import EvidenceSource
 from .gate import Gate, GateOptions, check_sources
-from .lexicon import Lexicon
+from .lexicon import Lexicon, language_code
 from .listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
 from .profile import Profile
 from .prosody import ProsodyAnalyzer
@@ -73,13 +73,19 @@ class GateFactory:
             **overrides: Fields of `GateOptions`; they win over `options`.
 
         Raises:
-            OptionError: The profile, an option or the sources' names cannot be used, or the listener knows none of the
-                languages.
+            OptionError: The profile, an option, the sources' names or the listener cannot be used, or the on-device
+                listener knows none of the languages.
             LexiconError: A language or a phrase file cannot be used.
         """
-        knows = any(code.split("-")[0].lower() == LISTENER_LANGUAGE for code in languages)
+        if not (listener is None or isinstance(listener, bool) or callable(listener)):
+            raise OptionError(
+                f"listener: expected True, False, None or a function that makes a listener, got {listener!r}; "
+                "gate(listener=...) takes a listener itself"
+            )
+        codes = (lexicon.languages if isinstance(lexicon, Lexicon) else ()) or languages
+        knows = LISTENER_LANGUAGE in map(language_code, codes)
         if listener is True and not knows:
-            raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
+            raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(codes)}")
         check_sources(sources or ())
         loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
         fields = {} if options is None else options.model_dump(exclude_unset=True)
@@ -104,7 +110,7 @@ class GateFactory:
 
     @property
     def input_gain_db(self) -> float:
-        """How much louder than recorded the gate and its VAD hear the user, in dB."""
+        """How much louder than recorded the gate and its VAD get the user, in dB."""
         return 0.0 if self.profile is None else self.profile.input_gain_db
 
     def make_listener(self, *, between_blocks: Callable[[], None] | None = None) -> Listener | None:

@@ -408,6 +408,10 @@ def test_each_overlap_has_its_own_copy_of_a_source() -> None:
 def test_a_frame_of_the_wrong_length_is_refused() -> None:
     with pytest.raises(AudioError, match="expected 512 samples, got 100"):
         make_gate().push(np.zeros(100, np.float32), 0.0)
+    with pytest.raises(AudioError, match=r"expected 512 samples, got an array of shape \[512, 1\]"):
+        make_gate().push(np.zeros((512, 1), np.float32), 0.0)
+    with pytest.raises(AudioError, match="expected a NumPy array of 512 samples, got list"):
+        make_gate().push([0.0] * 512, 0.0)  # type: ignore[arg-type]
 
 
 def test_an_agent_that_pauses_keeps_the_floor_and_what_is_undecided_is_weighed_on() -> None:

@@ -7,6 +7,7 @@ import gc
 import logging
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import psutil
@@ -20,7 +21,8 @@ from prometheus_client import REGISTRY
 
 from livekit_call import STEP, Call, ConfirmAt, HandSTT, ScriptedVAD, StubSession, settle
 from livekit_session import SilentRealtimeModel
-from prosody_gate import GateOptions, Lexicon, LexiconError, OptionError, livekit
+from prosody_gate import GateOptions, Lexicon, LexiconError, ModelError, OptionError, livekit
+from prosody_gate.evidence import EvidenceWeights
 from prosody_gate.livekit import ProsodyGate, testing
 from prosody_gate.session.session_metrics import SessionMetrics
 from prosody_gate.session.threaded_listener import ThreadedListener
@@ -142,6 +144,13 @@ def test_a_second_stt_of_the_session_is_no_late_one(caplog):
 def test_sources_that_cannot_be_used_are_refused_when_the_gate_is_made():
     with pytest.raises(OptionError, match="sources: expected names that differ"):
         ProsodyGate(listener=False, sources=[ConfirmAt(), ConfirmAt()])
+
+
+def test_damaged_weights_are_an_error_before_the_call(monkeypatch, tmp_path):
+    damaged = partial(EvidenceWeights.load, tmp_path)
+    monkeypatch.setattr(EvidenceWeights, "load", damaged)
+    with pytest.raises(ModelError, match=r"weights\.json"):
+        ProsodyGate(listener=False)
 
 
 @pytest.mark.parametrize("missing", ["livekit", "livekit.agents", "livekit.plugins.silero"])

@@ -137,6 +137,7 @@ def test_a_profile_made_in_code_is_checked_too() -> None:
             NAMED + "noise_floor_dbfs = nan\n",
             "noise_floor_dbfs: expected a number from -100 to 0",
         ),
+        (NAMED + 'echo_guard = "yes"\n', "echo_guard: expected true or false, got 'yes'"),
         (NAMED + "clipped_share = true\n", "clipped_share: expected a number from 0 to 1"),
         (
             NAMED + "[gate]\nmax_hold = 99\n",

@@ -3,7 +3,7 @@
 from .audio_file import AudioFile
 from .framer import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE, Framer
 from .pcm import amplified, clipped_fraction, to_float32
-from .resampler import Resampler
+from .resampler import Resampler, check_rate
 
 __all__ = [
     "FRAME_DURATION",
@@ -13,6 +13,7 @@ __all__ = [
     "Framer",
     "Resampler",
     "amplified",
+    "check_rate",
     "clipped_fraction",
     "to_float32",
 ]

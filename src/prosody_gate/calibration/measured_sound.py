@@ -1,4 +1,4 @@
-"""A recording as the gate's own front end hears it: speech, level, noise floor and pitch of each frame."""
+"""A recording as the gate's own front end measures it: speech, level, noise floor and pitch of each frame."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_SAMPLES, SAMPLE_RATE, AudioFile, Resampler, amplified, clipped_fraction
+from ..echo import guarded_frames, recording_guard
 from ..errors import AudioError
 from ..prosody import ProsodyAnalyzer
 from ..vad import SileroDetector
@@ -47,9 +48,23 @@ class RecordedSound:
         """
         with AudioFile(path) as recording:
             if channel is None and recording.channels > 1:
-                raise AudioError(f"{path}: has {recording.channels} channels; expected --channel N, from 0")
+                raise AudioError(f"{path}: has {recording.channels} channels; expected --user-channel N (from 0)")
             samples = recording.read(channel)
             rate = recording.sample_rate
+        return cls.of(samples, rate, name=str(path))
+
+    @classmethod
+    def read_played(cls, path: Path) -> RecordedSound:
+        """Read what an agent played, all channels mixed.
+
+        Raises:
+            AudioError: It cannot be read, or holds digital silence.
+        """
+        with AudioFile(path) as recording:
+            samples = recording.read()
+            rate = recording.sample_rate
+        if float(np.abs(samples).max()) < DIGITAL_SILENCE:
+            raise AudioError(f"{path}: is digital silence; expected what the agent played")
         return cls.of(samples, rate, name=str(path))
 
     @classmethod
@@ -72,6 +87,15 @@ class RecordedSound:
         """The same sound amplified, in dB."""
         return replace(self, samples=amplified(self.samples, gain_db))
 
+    def without_echo(self, played: RecordedSound) -> RecordedSound:
+        """The same sound without that of what was played meanwhile, from the same moment on.
+
+        Raises:
+            ModelError: There is no echo canceller in the installed `livekit` package.
+        """
+        cleaned = guarded_frames(_frames(self.samples), _frames(played.samples), recording_guard())
+        return replace(self, samples=np.concatenate(list(cleaned))[: len(self.samples)])
+
     @property
     def duration(self) -> float:
         """Length in seconds."""
@@ -91,7 +115,7 @@ SETTLED: Final = 16
 """Frames (0.5 s) that detector and noise floor need to settle."""
 
 VOICED_OVER_ROOM_DB: Final = 6.0
-"""Level over the noise floor from which a voiced frame tells how loudly somebody speaks; the gate's own bound."""
+"""Level over the noise floor from which a voiced frame shows how loudly somebody speaks; the gate's own bound."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +177,11 @@ class MeasuredSound:
         return np.asarray(whole[frames])
 
 
+def _frames(samples: Samples) -> Samples:
+    """Samples as frames of 512, the last one padded with zeros."""
+    return np.pad(samples, (0, -len(samples) % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES)
+
+
 def geometric_mean(values: npt.NDArray[np.float64]) -> float:
-    """Mean on a scale of ratios, as pitch is heard."""
+    """Mean on a scale of ratios, as pitch is perceived."""
     return math.exp(float(np.log(values).mean()))

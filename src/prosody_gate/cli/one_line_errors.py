@@ -1,20 +1,28 @@
-"""Tells every error in one line on stderr, with exit status 2."""
+"""Reports every error in one line on standard error, with exit status 2; warnings too, a line each."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from ..errors import ProsodyGateError
 
+if TYPE_CHECKING:
+    from ..bench import SkippedLine
+
 PROGRAM: Final = "prosody-gate"
 BAD_INPUT: Final = 2
+NOTHING_BETTER: Final = 3
+"""Of `tune`, when it found no options that are reliably better; nothing is written."""
 INTERRUPTED: Final = 130
 """Of a shell, for a program ended by Ctrl-C."""
+
+LISTED: Final = 5
+"""Skipped lines of a manifest that are listed one by one."""
 
 
 class OneLineErrors(TyperGroup):
@@ -57,3 +65,16 @@ class OneLineErrors(TyperGroup):
 def _fail(message: str) -> None:
     print(f"{PROGRAM}: error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(BAD_INPUT)
+
+
+def warn(message: str) -> None:
+    """Print a warning on standard error."""
+    typer.echo(f"{PROGRAM}: warning: {message}", err=True)
+
+
+def warn_of_skipped(skipped: Sequence[SkippedLine]) -> None:
+    """Name the first lines of a manifest that cannot be used, and count the others."""
+    for line in skipped[:LISTED]:
+        warn(f"skipped: {line.problem}")
+    if len(skipped) > LISTED:
+        warn(f"{len(skipped) - LISTED} more lines skipped")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 LONG: Final = 20.0
@@ -27,9 +28,6 @@ def progress_of(total: float, *, wanted: bool = True) -> Iterator[Callable[[floa
     Returns:
         What to call with the seconds done so far; None when there is no bar.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     console = Console(stderr=True)
     if not (wanted and total > LONG and console.is_terminal):
         yield None
@@ -57,9 +55,6 @@ def step_progress(what: str, steps: int, *, wanted: bool = True) -> Iterator[Cal
     Returns:
         What to call with the number of steps done so far; None when there is no bar.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     console = Console(stderr=True)
     if not (wanted and console.is_terminal):
         yield None

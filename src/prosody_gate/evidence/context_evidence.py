@@ -7,7 +7,7 @@ from typing import Final
 from .evidence_source import Observation
 
 FALSE_START: Final = 0.5
-"""Seconds after the agent's start within which user and agent began together: the user did not hear a turn yet."""
+"""Seconds after the agent's start within which user and agent began together: the user did not react to a turn yet."""
 
 FALSE_START_NATS: Final = 1.0
 

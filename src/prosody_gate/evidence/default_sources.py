@@ -16,7 +16,7 @@ def default_sources(lexicon: Lexicon, weights: EvidenceWeights | None = None) ->
     """Words, time, voice, listener and context.
 
     Args:
-        lexicon: Tells which words a listener says.
+        lexicon: Knows the ignore phrases.
         weights: Fitted weights; those that ship with the package when None.
 
     Raises:

@@ -19,7 +19,7 @@ MANY_WORDS: Final = 3
 
 
 def listener_features(observation: Observation, features: WordFeatures) -> Iterator[tuple[str, float]]:
-    """The features of the recognised text so far; none before the listener has said anything.
+    """The features of the recognised text so far; none before the listener has recognised anything.
 
     Args:
         observation: The overlap.
@@ -46,7 +46,7 @@ class ListenerEvidence:
     Once the transcript has words of its own, they are better: the listener has no say any more.
 
     Args:
-        lexicon: Tells which words a listener says, and which are interrupt phrases.
+        lexicon: Knows the ignore phrases and the interrupt phrases.
         weights: The fitted weights.
     """
 

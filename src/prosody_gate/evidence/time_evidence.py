@@ -43,10 +43,10 @@ def time_features(*, duration: float, untold: float, ended: bool, words_kind: st
 
 
 class TimeEvidence:
-    """Weighs how long the speech lasts, and how much of it the words so far leave untold.
+    """Weighs how long the speech lasts, and how much of it no transcript describes yet.
 
     Args:
-        lexicon: Tells which words a listener says.
+        lexicon: Knows the ignore phrases.
         weights: The fitted weights.
     """
 

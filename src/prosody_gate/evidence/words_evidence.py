@@ -75,7 +75,7 @@ class WordsEvidence:
     Ignore phrases alone never speak for an interruption, whatever the weights say.
 
     Args:
-        lexicon: Tells which words a listener says.
+        lexicon: Knows the ignore phrases.
         weights: The fitted weights.
     """
 

@@ -3,16 +3,18 @@
 from .decision_rule import check_sources
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
-from .gate_options import GateOptions, Tunable
+from .gate_options import NAT, GateOptions, OptionInfo, Tunable
 from .overlap import LATE_TRANSCRIPT, OverlapView, TimedWord, Transcript
 
 __all__ = [
     "LATE_TRANSCRIPT",
+    "NAT",
     "Gate",
     "GateEvent",
     "GateEventKind",
     "GateOptions",
     "GateState",
+    "OptionInfo",
     "OverlapView",
     "TimedWord",
     "Transcript",

@@ -564,8 +564,11 @@ class Gate:
 
 
 def _check_frame(frame: npt.NDArray[np.float32]) -> None:
+    if not isinstance(frame, np.ndarray):
+        raise AudioError(f"frame: expected a NumPy array of {FRAME_SAMPLES} samples, got {type(frame).__name__}")
     if frame.shape != (FRAME_SAMPLES,):
-        raise AudioError(f"frame: expected {FRAME_SAMPLES} samples, got {len(frame)}")
+        got = len(frame) if frame.ndim == 1 else f"an array of shape {list(frame.shape)}"
+        raise AudioError(f"frame: expected {FRAME_SAMPLES} samples, got {got}")
     if frame.dtype != np.float32:
         raise AudioError(f"frame: expected float32 samples in [-1, 1], got {frame.dtype}; to_float32 converts them")
     # A NaN fails both comparisons.

@@ -76,7 +76,7 @@ class Listener(Protocol):
         ...
 
     def push(self, frame: npt.NDArray[np.float32], *, time: float) -> Hypothesis | None:
-        """Hear one frame.
+        """Recognise one frame.
 
         Args:
             frame: 512 samples that follow the last ones, float32 mono in [-1, 1] at 16 kHz.

@@ -62,7 +62,7 @@ DECODER_OPTIONS: Final[dict[str, str | int | float | bool]] = {
 
 
 class PocketSphinxListener:
-    """Hears US English words while they are being spoken.
+    """Recognises US English words while they are being spoken.
 
     One decoder a call; it works only between `start` and `finish`, and no sound leaves the process.
     `finish` carries the cepstral mean of an overlap with words to the next one; `reset` forgets it. The same
@@ -128,7 +128,7 @@ class PocketSphinxListener:
         self._open = True
 
     def push(self, frame: npt.NDArray[np.float32], *, time: float) -> Hypothesis | None:
-        """Hear one frame.
+        """Recognise one frame.
 
         Args:
             frame: 512 samples that follow the last ones, float32 mono in [-1, 1] at 16 kHz.

@@ -18,8 +18,9 @@ from pydantic import BaseModel
 
 from ..gate import GateEvent, GateEventKind
 from ..session import DropReason, GateDriver, StreamClaim, TranscriptHold
+from .guarded_microphone import GuardedMicrophone
+from .speech_event_hold import item_of, speech_event_hold, timed_words
 from .stt_stream_clock import SttStreamClock
-from .transcript_hold import item_of, speech_event_hold, timed_words
 from .wrapped import Wrapped, WrappedStream
 
 TIMER_RESOLUTION: Final = 0.05
@@ -36,13 +37,20 @@ class GatedSTT(Wrapped, STT[Any]):
         inner: The STT.
         driver: The session's gate.
         on_drop: Called for each transcript that is kept from the session, and why.
+        microphone: Takes the agent's voice out of the audio; None for audio as it is.
     """
 
     def __init__(
-        self, inner: STT[Any], driver: GateDriver, *, on_drop: Callable[[SpeechEvent, DropReason], None]
+        self,
+        inner: STT[Any],
+        driver: GateDriver,
+        *,
+        on_drop: Callable[[SpeechEvent, DropReason], None],
+        microphone: GuardedMicrophone | None = None,
     ) -> None:
         super().__init__(inner)
         self._driver = driver
+        self._microphone = microphone
         # What is held outlives a stream: after an error the session opens another one.
         self._hold = speech_event_hold(driver, on_drop)
         self._claim = StreamClaim()
@@ -80,7 +88,13 @@ class GatedSTT(Wrapped, STT[Any]):
         """
         inner = self._inner.stream(language=language, conn_options=conn_options)
         stream = GatedSTTStream(
-            self, inner, self._driver, hold=self._hold, claim=self._claim, conn_options=conn_options
+            self,
+            inner,
+            self._driver,
+            hold=self._hold,
+            claim=self._claim,
+            conn_options=conn_options,
+            microphone=self._microphone,
         )
         self._streams.add(stream)
         return stream
@@ -143,9 +157,11 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         hold: TranscriptHold[SpeechEvent],
         claim: StreamClaim,
         conn_options: APIConnectOptions,
+        microphone: GuardedMicrophone | None,
     ) -> None:
         self._inner = inner
         self._driver = driver
+        self._microphone = microphone
         self._hold = hold
         self._claim = claim
         self._follows = False
@@ -193,12 +209,18 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         self._clock.options_changed()
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
-        """Hand a frame to the recogniser."""
+        """Hand a frame to the recogniser, without the agent's voice where there is an echo guard for it."""
         self._check_not_closed()
         if self._claim.claim(self):
             # In place of audio that is not for it (echo warm-up, speech that is not to be interrupted) the session
             # gives the recogniser digital silence.
             self._driver.gets_transcripts = bool(np.frombuffer(frame.data, np.int16).any())
+        if self._microphone is None:
+            self._push(frame)
+        else:
+            self._microphone.when_clean(frame, self._push)
+
+    def _push(self, frame: rtc.AudioFrame) -> None:
         self._clock.pushed(frame)
         if self._inner._event_ch.closed:
             return  # it has just ended, and its error is on its way to whoever reads this stream
@@ -206,10 +228,12 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
 
     def flush(self) -> None:
         """Flush the recogniser."""
+        self._deliver_waiting()
         self._inner.flush()
 
     def end_input(self) -> None:
         """End the recogniser's input."""
+        self._deliver_waiting()
         self._inner.end_input()
 
     async def aclose(self) -> None:
@@ -282,6 +306,10 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
             for event in events:
                 self._event_ch.send_nowait(event)
         self._set_timer()
+
+    def _deliver_waiting(self) -> None:
+        if self._microphone is not None:
+            self._microphone.deliver_waiting()
 
     def _set_timer(self) -> None:
         loop, since = asyncio.get_running_loop(), self._hold.held_since

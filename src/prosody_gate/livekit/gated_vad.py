@@ -16,6 +16,7 @@ from livekit.agents.vad import VAD, VADEvent, VADEventType, VADStream
 from ..audio import FRAME_DURATION, Framer, Resampler, amplified, to_float32
 from ..gate import GateEvent
 from ..session import GateDriver, MissingAudio
+from .guarded_microphone import GuardedMicrophone
 from .louder_vad import LouderVAD
 from .speech_translator import SpeechTranslator
 from .vad_stream_clock import AudioHistory, SpeechProbability, VadInferenceClock
@@ -36,12 +37,21 @@ class GatedVAD(Wrapped, VAD):
         inner: The VAD.
         driver: The session's gate.
         gain_db: How much the audio is amplified for gate and VAD, in dB.
+        microphone: Takes the agent's voice out of the audio; None for audio as it is.
     """
 
-    def __init__(self, inner: VAD, driver: GateDriver, *, gain_db: float = 0.0) -> None:
+    def __init__(
+        self,
+        inner: VAD,
+        driver: GateDriver,
+        *,
+        gain_db: float = 0.0,
+        microphone: GuardedMicrophone | None = None,
+    ) -> None:
         super().__init__(inner)
         self._driver = driver
         self._gain_db = gain_db
+        self._microphone = microphone
         self._amplifying = LouderVAD.around(inner, gain_db=gain_db)
 
     @property
@@ -56,15 +66,26 @@ class GatedVAD(Wrapped, VAD):
         One at a time feeds the gate; another that is open beside it (a `StreamAdapter` made with this wrapper, say)
         sends its VAD's events on as they are.
         """
-        return GatedVADStream(self, self._amplifying.stream(), self._driver, gain_db=self._gain_db)
+        return GatedVADStream(
+            self, self._amplifying.stream(), self._driver, gain_db=self._gain_db, microphone=self._microphone
+        )
 
 
 class GatedVADStream(WrappedStream, VADStream):
     """Feeds the VAD and the gate the same audio, and pairs each analysis frame with the VAD's probability for it."""
 
-    def __init__(self, vad: GatedVAD, inner: VADStream, driver: GateDriver, *, gain_db: float) -> None:
+    def __init__(
+        self,
+        vad: GatedVAD,
+        inner: VADStream,
+        driver: GateDriver,
+        *,
+        gain_db: float,
+        microphone: GuardedMicrophone | None,
+    ) -> None:
         self._inner = inner
         self._driver = driver
+        self._microphone = microphone
         self._gain_db = gain_db
         self._history = AudioHistory()
         self._clock = VadInferenceClock()
@@ -84,6 +105,10 @@ class GatedVADStream(WrappedStream, VADStream):
         self._newest_frame: rtc.AudioFrame | None = None
         self._watch: asyncio.TimerHandle | None = None
         super().__init__(vad)
+
+    def push_frame(self, frame: rtc.AudioFrame) -> None:
+        """Take a frame of the user; VAD and gate get it without the agent's voice, where there is an echo guard."""
+        super().push_frame(frame if self._microphone is None else self._microphone.clean(frame, self))
 
     def gate_moved(self, events: list[GateEvent]) -> None:
         """Send the session what the gate's step lets through; see `Follower`."""
@@ -251,3 +276,5 @@ class GatedVADStream(WrappedStream, VADStream):
         self._driver.unfollow(self)
         self._driver.leave(self)
         self._stop_watch()
+        if self._microphone is not None:
+            self._microphone.leave(self)

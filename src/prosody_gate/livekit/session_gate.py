@@ -19,6 +19,7 @@ from livekit.agents.vad import VAD
 from livekit.plugins import silero
 
 from ..audio import FRAME_SAMPLES
+from ..echo import EchoFinding
 from ..errors import OptionError, ProsodyGateError
 from ..evidence import EvidenceSource
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions
@@ -29,7 +30,9 @@ from ..profile import Profile
 from ..session import DropReason, GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
+from .guarded_microphone import EchoGuardMode, GuardedMicrophone, echo_guard_mode
 from .louder_vad import LouderVAD
+from .overlapping_speech import emit_overlapping_speech
 from .realtime_input import clear_realtime_input
 from .session_checks import SessionChecks
 from .session_facts import agent_in_charge, is_push_to_talk, linked_participant, note_presence
@@ -71,6 +74,10 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             none, or what makes another one.
         sources: Evidence sources instead of the built-in ones.
         options: Options of the gate; they win over the profile.
+        echo_guard: Whether what the agent plays is cancelled in the user's microphone, for a loudspeaker or a line
+            with echo; "auto" does so once its voice is found there; None leaves it to the profile.
+        echo_guard_stt: Whether the speech-to-text gets the cancelled signal too, as VAD and gate do; otherwise it
+            writes down what the agent says.
         **overrides: Fields of `GateOptions`; they win over `options`.
 
     Raises:
@@ -90,6 +97,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         listener: bool | Callable[[], Listener] | None = None,
         sources: Sequence[EvidenceSource] | None = None,
         options: GateOptions | None = None,
+        echo_guard: EchoGuardMode | None = None,
+        echo_guard_stt: bool = True,
         **overrides: float,
     ) -> None:
         super().__init__()
@@ -105,7 +114,12 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             given_by="options",
             **overrides,
         )
-        self._factory.gate(listener=None)  # what gates share is computed now, not with the first audio
+        # A model that is missing or damaged is an error now, not with the first audio of the call.
+        self._factory.gate(listener=None)
+        profile_wants_guard = self._factory.profile is not None and self._factory.profile.echo_guard
+        mode = echo_guard_mode(echo_guard, by_profile=profile_wants_guard)
+        self._microphone = GuardedMicrophone(mode) if mode is not False else None
+        self._echo_guard_stt = echo_guard_stt
         self._listener = _listener_thread(self._factory)
         self._expects_transcripts = False
         self._driver = GateDriver(
@@ -160,6 +174,11 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         """What the gate did so far."""
         return self._telemetry.metrics
 
+    @property
+    def echo(self) -> EchoFinding | None:
+        """Where the echo guard found the agent's voice in the user's microphone; None where it did not, or is off."""
+        return None if self._microphone is None else self._microphone.echo
+
     def vad(self, inner: NotGivenOr[VAD] = NOT_GIVEN) -> GatedVAD:
         """Wrap the session's VAD.
 
@@ -170,7 +189,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         if not is_given(inner):
             inner = inference.VAD(model="silero")
         self._inner_vad = inner
-        return GatedVAD(inner, self._driver, gain_db=self._factory.input_gain_db)
+        return GatedVAD(inner, self._driver, gain_db=self._factory.input_gain_db, microphone=self._microphone)
 
     def stt(self, inner: STT[Any] | str) -> GatedSTT:
         """Wrap the session's speech-to-text, which would interrupt with each final transcript otherwise.
@@ -198,7 +217,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             self._expects_transcripts = True
         elif not self._expects_transcripts:
             self._checks.stt_came_late()
-        return GatedSTT(inner, self._driver, on_drop=self._on_drop)
+        microphone = self._microphone if self._echo_guard_stt else None
+        return GatedSTT(inner, self._driver, on_drop=self._on_drop, microphone=microphone)
 
     def turn_handling(self, given: Mapping[str, Any] | None = None, **options: Any) -> TurnHandlingOptions:
         """The `turn_handling` of the session: the user's own, with what the gate needs.
@@ -226,6 +246,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
         session.on("close", self._on_close)
+        if self._microphone is not None:
+            self._microphone.attach(session)
         self._checks.check_session(session)
         self._checks.check_agent(agent_in_charge(self._session))
         if session.agent_state == "speaking":
@@ -270,6 +292,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._telemetry.count(event, self._session)
         if event.kind is GateEventKind.HOLD and self._session is not None:
             note_presence(self._session)
+        if self._session is not None:
+            emit_overlapping_speech(self._session, event, stream_time=self._driver.time)
         if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
             self._clear_realtime_input()
         self._emit("decision", event)
@@ -310,6 +334,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             self._session.off("agent_state_changed", self._on_agent_state)
             self._session.off("user_state_changed", self._on_user_state)
             self._session.off("close", self._on_close)
+        if self._microphone is not None:
+            self._microphone.close()
         if self._listener is not None:
             self._listener.close()
         self._emit("metrics_collected", self.metrics)

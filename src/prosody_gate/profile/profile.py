@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -81,18 +81,18 @@ class Microphone(BaseModel):
         default=None,
         ge=-20.0,
         le=40.0,
-        description="How much louder than recorded the gate and its VAD hear the user, in dB: "
+        description="How much louder than recorded the gate and its VAD get the user, in dB: "
         "VADs miss very quiet speech. The levels above are those after it.",
+    )
+    echo_guard: bool | None = Field(
+        default=None,
+        description="Whether the agent's voice is in this microphone, and is to be cancelled: a loudspeaker without "
+        "echo cancellation of its own, a line with echo.",
     )
     clipped_share: float | None = Field(
         default=None, ge=0.0, le=1.0, description="Share of samples cut off at full scale, 0 to 1."
     )
 
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 TABLES: Final = ("microphone", "gate", "provenance")
 PROVENANCE_FIELDS: Final = ("created", "source", "version", "score")
@@ -221,8 +221,13 @@ class Profile:
 
     @property
     def input_gain_db(self) -> float:
-        """How much louder than recorded the gate and its VAD hear the user, in dB."""
+        """How much louder than recorded the gate and its VAD get the user, in dB."""
         return self.microphone.input_gain_db or 0.0
+
+    @property
+    def echo_guard(self) -> bool:
+        """Whether the agent's voice is to be cancelled in the microphone."""
+        return bool(self.microphone.echo_guard)
 
     def analyzer(self, make: Callable[..., ProsodyAnalyzer] = ProsodyAnalyzer) -> ProsodyAnalyzer:
         """A fresh analyzer that starts from this room and this user, and goes on learning both.
@@ -281,6 +286,8 @@ def _microphone(table: dict[str, Any], *, source: str) -> Microphone:
         raise OptionError(f"{source}: unknown field {name!r}; expected {_listed(fields)}")
     if problem["type"] == "missing":
         raise OptionError(f"{source}: has no {name}; expected one, as text")
+    if name == "echo_guard":
+        raise OptionError(f"{source}: echo_guard: expected true or false, got {problem['input']!r}")
     if name == "name":
         raise OptionError(f"{source}: name: expected text, got {problem['input']!r}")
     low, high = (

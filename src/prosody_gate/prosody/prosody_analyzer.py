@@ -58,9 +58,6 @@ class ProsodyFrame:
 HISTORY_FRAMES: Final = 12
 """Frames kept for the look back at an onset (384 ms)."""
 
-CONTEXT_SAMPLES: Final = WINDOW_SAMPLES - FRAME_SAMPLES
-"""Samples before a frame that its pitch window reaches back to."""
-
 SLOPE_FRAMES: Final = 5
 VOICING_THRESHOLD: Final = 0.5
 VOICED_SNR_DB: Final = 3.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, Framer, Resampler, amplified
+from ..echo import EchoGuard, guarded_frames
 from ..errors import OptionError
 from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
 from ..vad import SpeechDetector, create_detector
@@ -20,25 +21,28 @@ RUN_OUT: Final = 5.0
 """Silence (s) that a recording is followed by at most, so that what it ends in is decided as it would be in a call."""
 
 Frame = npt.NDArray[np.float32]
+FrameT = TypeVar("FrameT", Frame, None)
 
 
 def drive(
     gate: Gate,
-    frames: Iterable[Frame],
-    speech_probability: Callable[[Frame], float],
+    frames: Iterable[FrameT],
+    speech_probability: Callable[[FrameT | Frame], float],
     agent: Sequence[Span],
     transcripts: Sequence[Transcript],
     *,
+    run_out: float = RUN_OUT,
     on_frame: Callable[[float, float], None] | None = None,
 ) -> list[GateEvent]:
     """Run a gate over a stream and the silence after it.
 
     Args:
         gate: A fresh gate.
-        frames: [512] float32 at 16 kHz.
+        frames: [512] float32 at 16 kHz; None for a frame without audio.
         speech_probability: Asked once for each frame, in order, also for those of the silence after the last.
         agent: When the agent speaks, in seconds.
         transcripts: In the order they arrive.
+        run_out: Seconds of silence after the last frame at most.
         on_frame: Called after each frame with its end in seconds and its speech probability.
 
     Returns:
@@ -48,7 +52,7 @@ def drive(
     changes = sorted([(span.start, True) for span in agent] + [(span.end, False) for span in agent])
     next_change = next_transcript = 0
     last = transcripts[-1].at if transcripts else 0.0
-    for index, frame in enumerate(_running_out(frames, gate, last), start=1):
+    for index, frame in enumerate(_running_out(frames, gate, last, run_out), start=1):
         end = index * FRAME_DURATION
         # What happened before this frame's end reaches the gate before the frame, as it would in a call.
         while next_change < len(changes) and changes[next_change][0] < end:
@@ -65,11 +69,13 @@ def drive(
     return events + gate.close()
 
 
-def _running_out(frames: Iterable[Frame], gate: Gate, last_transcript: float) -> Iterator[Frame]:
+def _running_out(
+    frames: Iterable[FrameT], gate: Gate, last_transcript: float, run_out: float
+) -> Iterator[FrameT | Frame]:
     """The frames, and silence after them until nothing is held and all transcripts have come, as a call would go on."""
     yield from frames
     silence = np.zeros(FRAME_SAMPLES, np.float32)
-    for _ in range(round(RUN_OUT / FRAME_DURATION)):
+    for _ in range(round(run_out / FRAME_DURATION)):
         if gate.state not in (GateState.HOLDING, GateState.PENDING) and gate.time > last_transcript:
             return
         yield silence
@@ -111,6 +117,13 @@ class ReplayResult:
     """What was fed in as speech-to-text."""
     trace: tuple[TracePoint, ...] = ()
     """One point a frame, where asked for."""
+    part: Span | None = None
+    """The stretch of the recording that was asked for (`replay_part`), in its own seconds; None for all of it."""
+
+    @property
+    def span(self) -> Span:
+        """What the result is about, in seconds of the recording."""
+        return Span(0.0, self.duration) if self.part is None else self.part
 
     @property
     def decisions(self) -> tuple[GateEvent, ...]:
@@ -129,6 +142,7 @@ def replay(
     transcripts: Iterable[Transcript] = (),
     detector: SpeechDetector | None = None,
     input_gain_db: float | None = None,
+    echo_guard: EchoGuard | None = None,
     trace: bool = False,
     block_seconds: float = 1.0,
     progress: Callable[[float], None] | None = None,
@@ -144,18 +158,22 @@ def replay(
         agent_channel: The agent's own channel: it speaks where this carries speech.
         transcripts: Recorded speech-to-text, fed in at its arrival times.
         detector: VAD for both channels, reset before use; Silero when None.
-        input_gain_db: How much louder than recorded the gate and its VAD hear the user, in dB; the gate's own, from its
+        input_gain_db: How much louder than recorded the gate and its VAD get the user, in dB; the gate's own, from its
             profile, when None.
+        echo_guard: A `recording_guard()`, which takes what is on the agent's channel out of the user's.
         trace: Whether to keep a point for every frame.
         block_seconds: How much is read and fed at a time; makes no difference to the result.
         progress: Called with the seconds of audio done so far, of `duration` (twice it with `agent_channel`).
 
     Raises:
         AudioError: The recording, a channel or the spans cannot be used.
-        OptionError: The gate was used before.
+        OptionError: The gate was used before, or there is an echo guard and no channel of the agent's.
+        RuntimeError: The echo guard failed.
     """
     if not gate.is_fresh:
         raise OptionError("gate: was used for another stream; expected a fresh one for each recording")
+    if echo_guard is not None and agent_channel is None:
+        raise OptionError("echo_guard: needs what the agent plays; expected agent_channel")
     gain_db = gate.input_gain_db if input_gain_db is None else input_gain_db
     opened = recording if isinstance(recording, AudioFile) else AudioFile(recording)
     detector = detector or create_detector("silero")
@@ -184,9 +202,13 @@ def replay(
         points: list[TracePoint] = []
 
         def keep(time: float, speech_probability: float) -> None:
-            points.append(_trace_point(gate, time, speech_probability))
+            points.append(trace_point(gate, time, speech_probability))
 
-        frames = (amplified(frame, gain_db) for frame in frames_of(user_channel))
+        heard: Iterable[Frame] = frames_of(user_channel)
+        if echo_guard is not None:
+            played = read_frames(opened, agent_channel, block_seconds=block_seconds)
+            heard = guarded_frames(heard, played, echo_guard)
+        frames = (amplified(frame, gain_db) for frame in heard)
         events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
         duration = opened.duration
     finally:
@@ -209,7 +231,14 @@ def read_frames(
         yield last
 
 
-def _trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:
+def trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:
+    """What a gate saw at its newest frame.
+
+    Args:
+        gate: Right after the frame.
+        time: End of the frame, in seconds.
+        speech_probability: The VAD's.
+    """
     analyzer, held = gate.analyzer, gate.probability
     pitch = analyzer.pitch_hz() if speech_probability >= gate.options.deactivation_threshold else float("nan")
     return TracePoint(

@@ -4,6 +4,7 @@ from .audio_feed import AudioFeed
 from .cancelled_words import RemainingWords, remaining_words
 from .gate_driver import Follower, GateDriver
 from .missing_audio import MissingAudio
+from .played_audio import ArrivalClock, PlayedAudio
 from .prometheus_metrics import collectors, count_event
 from .session_metrics import MetricsRecorder, SessionMetrics
 from .stream_claim import StreamClaim
@@ -11,6 +12,7 @@ from .threaded_listener import ThreadedListener, breathe
 from .transcript_hold import DropReason, HeldItem, ItemKind, TranscriptHold
 
 __all__ = [
+    "ArrivalClock",
     "AudioFeed",
     "DropReason",
     "Follower",
@@ -19,6 +21,7 @@ __all__ = [
     "ItemKind",
     "MetricsRecorder",
     "MissingAudio",
+    "PlayedAudio",
     "RemainingWords",
     "SessionMetrics",
     "StreamClaim",

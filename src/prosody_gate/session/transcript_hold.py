@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from ..gate import LATE_TRANSCRIPT, GateEvent, GateEventKind, Transcript
@@ -39,7 +39,7 @@ a backchannel."""
 Payload = TypeVar("Payload")
 
 
-class ItemKind(str, Enum):
+class ItemKind(StrEnum):
     """What an item of a recogniser's stream is."""
 
     SPEECH_START = "speech_start"
@@ -51,11 +51,8 @@ class ItemKind(str, Enum):
     OTHER = "other"
     """Anything else; never held."""
 
-    def __str__(self) -> str:
-        return self.value
 
-
-class DropReason(str, Enum):
+class DropReason(StrEnum):
     """Why the session does not get a transcript."""
 
     CANCELLED = "cancelled"
@@ -66,9 +63,6 @@ class DropReason(str, Enum):
     """It is a backchannel that nothing was decided about for too long."""
     CLEARED = "cleared"
     """The session has closed the stream, to clear the user's turn, say, while it was held."""
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)

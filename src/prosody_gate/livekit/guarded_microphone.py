@@ -1,0 +1,254 @@
+"""The echo guard in a session: the user's frames without what the agent plays, for VAD, gate and speech-to-text."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import numpy as np
+from livekit import rtc
+from livekit.agents import AgentSession
+
+from ..echo import EchoCanceller, EchoFinding, EchoGuard, Samples, make_webrtc_canceller
+from ..errors import OptionError
+from ..session import ArrivalClock, PlayedAudio
+from .agent_audio_tap import tap_output
+
+logger = logging.getLogger("prosody_gate")
+
+EchoGuardMode = Literal["auto"] | bool
+
+REMEMBERED: Final = 64
+"""Cleaned frames that are kept for the speech-to-text, which gets the same ones a moment earlier or later."""
+
+LEAD: Final = 0.05
+"""Seconds by which the guard is told ahead what will be played: the output's own clock may be late by some of them."""
+
+MAX_WAITING: Final = 4
+"""Frames that may wait for the VAD to get them; then the speech-to-text gets the oldest as it is."""
+
+APART: Final = 20
+"""Frames in a row that the VAD never got, from which the speech-to-text has others: they need not wait any more."""
+
+Deliver = Callable[[rtc.AudioFrame], None]
+
+
+class GuardedMicrophone:
+    """Cleans each frame of the user once, and gives it to whoever is to hear it.
+
+    An error, of the canceller or in its surroundings, is logged in one line; from then on all frames pass as they are.
+
+    Args:
+        mode: True, or "auto": frames pass as they are until the agent's voice is found in them.
+        make_canceller: Makes a canceller for a rate; WebRTC's when not given.
+        clock: The wall clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        mode: Literal["auto", True],
+        *,
+        make_canceller: Callable[[int], EchoCanceller] = make_webrtc_canceller,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._mode = mode
+        self._make_canceller = make_canceller
+        self._clock = clock
+        self._played = PlayedAudio()
+        self._arrival = ArrivalClock()
+        self._guard: EchoGuard | None = None
+        self._stream: object | None = None
+        self._cleaned: deque[tuple[rtc.AudioFrame, rtc.AudioFrame]] = deque(maxlen=REMEMBERED)
+        self._waiting: deque[tuple[rtc.AudioFrame, Deliver]] = deque()
+        self._session: AgentSession[Any] | None = None
+        self._unknown_in_a_row = 0
+        self._was_found = False
+        self._is_off = False
+        self._warned_of_output = False
+        try:
+            make_canceller(16_000)  # whether there is one; and the first takes long to make
+        except Exception as error:
+            self.fail(error)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether frames are cleaned: not after an error."""
+        return not self._is_off
+
+    @property
+    def echo(self) -> EchoFinding | None:
+        """Where the agent's voice was found in the microphone last; None as long as it was not."""
+        return None if self._guard is None else self._guard.echo
+
+    def attach(self, session: AgentSession[Any]) -> None:
+        """Follow what the session plays, whichever output it gets."""
+        if self._is_off:
+            return
+        self._session = session
+        session.on("speech_created", self._on_speech)
+        session.on("agent_state_changed", self._on_speech)
+        self._tap(session)
+
+    def close(self) -> None:
+        """Detach from the session: all frames pass as they are from now on."""
+        self._is_off = True
+        self.deliver_waiting()
+        if self._session is not None:
+            self._session.off("speech_created", self._on_speech)
+            self._session.off("agent_state_changed", self._on_speech)
+
+    def clean(self, frame: rtc.AudioFrame, stream: object) -> rtc.AudioFrame:
+        """A frame of the user without the agent's voice.
+
+        Args:
+            frame: As it came.
+            stream: Who feeds the guard. The first does until it leaves; what another one has is passed as it is, or as
+                the first one had it.
+        """
+        if self._is_off:
+            return frame
+        if self._stream is None:
+            self._stream = stream
+        if self._stream is not stream:
+            return self._known(frame) or frame
+        try:
+            cleaned = self._clean(frame)
+        except Exception as error:
+            self.fail(error)
+            return frame
+        self._cleaned.append((frame, cleaned))
+        while any(frame is waiting for waiting, _ in self._waiting):
+            self._deliver_oldest()
+        return cleaned
+
+    def leave(self, stream: object) -> None:
+        """The stream ends: the next one that has frames feeds the guard."""
+        if self._stream is stream:
+            self._stream = None
+            self.deliver_waiting()
+
+    def when_clean(self, frame: rtc.AudioFrame, deliver: Deliver) -> None:
+        """Hand a frame on once the VAD's stream has had it cleaned: at once, or within the same turn of the event loop.
+
+        Frames that the VAD's stream does not get follow in their order, as they are: silence that LiveKit puts in place
+        of a frame, what an agent's own `stt_node` made of it.
+
+        Args:
+            frame: As it came to the speech-to-text.
+            deliver: Called with the cleaned frame.
+        """
+        if self._is_off or self._stream is None or self._unknown_in_a_row >= APART:
+            deliver(frame)
+            return
+        if not self._waiting and (self._known(frame) is not None or not any(frame.data)):
+            deliver(self._known(frame) or frame)
+            return
+        self._waiting.append((frame, deliver))
+        if len(self._waiting) > MAX_WAITING:
+            self._deliver_oldest()
+
+    def deliver_waiting(self) -> None:
+        """Hand on all that waits, in its order."""
+        while self._waiting:
+            self._deliver_oldest()
+
+    def fail(self, error: Exception) -> None:
+        """The guard cannot go on; the call does."""
+        if self._is_off:
+            return
+        self._is_off = True
+        message = str(error) or type(error).__name__
+        if not message.startswith("echo guard: "):
+            message = f"echo guard: failed ({message})"
+        logger.warning("%s; the call goes on without it", message)
+        logger.debug("the echo guard's error", exc_info=error)
+        self.deliver_waiting()
+
+    def _clean(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
+        if self._guard is None:
+            self._guard = EchoGuard(
+                frame.sample_rate,
+                lead=LEAD,
+                only_when_found=self._mode == "auto",
+                make_canceller=self._make_canceller,
+            )
+        guard = self._guard
+        if frame.sample_rate != guard.sample_rate:
+            return frame  # the gate leaves such a frame out too
+        now = self._clock()
+        begins = self._arrival.begins(frame.duration, now)
+        for at, samples in self._played.until(now + LEAD):
+            guard.played(samples, at)
+        cleaned = guard.clean(_mono(frame), begins)
+        if guard.echo is not None and not self._was_found:
+            self._was_found = True
+            logger.info(
+                "echo guard: the agent's voice is in the user's microphone, %.0f ms after it is played",
+                guard.echo.delay * 1e3,
+                extra={"echo_delay": guard.echo.delay, "echo_strength": guard.echo.strength},
+            )
+        if not guard.active:
+            return frame
+        return rtc.AudioFrame(cleaned.tobytes(), frame.sample_rate, 1, len(cleaned), userdata=frame.userdata)
+
+    def _known(self, frame: rtc.AudioFrame) -> rtc.AudioFrame | None:
+        return next((cleaned for known, cleaned in reversed(self._cleaned) if known is frame), None)
+
+    def _deliver_oldest(self) -> None:
+        waiting, deliver = self._waiting.popleft()
+        known = self._known(waiting)
+        self._unknown_in_a_row = 0 if known is not None else self._unknown_in_a_row + 1
+        deliver(known or waiting)
+        if self._unknown_in_a_row == APART:
+            logger.warning(
+                "echo guard: the speech-to-text gets other audio than the VAD (an stt_node that changes it?): "
+                "the agent's voice is not cancelled in it"
+            )
+            self.deliver_waiting()
+
+    def _on_speech(self, event: object) -> None:
+        if self._session is not None and not self._is_off:
+            self._tap(self._session)
+
+    def _tap(self, session: AgentSession[Any]) -> None:
+        is_speaking = session.agent_state == "speaking"
+        if is_speaking and session.output.audio is not None:
+            return  # in the middle of a segment; the next one finds the tap
+        try:
+            has_output = tap_output(session, self._played, self.fail)
+        except Exception as error:
+            self.fail(error)
+            return
+        if not has_output and is_speaking and not self._warned_of_output:
+            self._warned_of_output = True
+            logger.warning(
+                "echo guard: the session has no audio output, so that there is nothing to cancel; "
+                "the call goes on without it; set session.output.audio before the agent speaks"
+            )
+
+
+def echo_guard_mode(value: object, *, by_profile: bool) -> EchoGuardMode:
+    """What a user asked for.
+
+    Args:
+        value: True, False, "auto", or None for what the profile says.
+        by_profile: What it says.
+
+    Raises:
+        OptionError: It is none of these.
+    """
+    if value is None:
+        return by_profile
+    if value is True or value is False or value == "auto":
+        return value  # one of the three
+    raise OptionError(f'echo_guard: expected True, False or "auto", got {value!r}')
+
+
+def _mono(frame: rtc.AudioFrame) -> Samples:
+    samples: Samples = np.frombuffer(frame.data, np.int16)
+    if frame.num_channels > 1:
+        samples = samples.reshape(-1, frame.num_channels).mean(axis=1).astype(np.int16)
+    return samples
