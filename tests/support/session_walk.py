@@ -209,6 +209,10 @@ class Walk:
         await call.session.interrupt(force=True)
 
     async def do_mode(self, call: VirtualCall) -> None:
+        if call.session.turn_detection == "stt":
+            # The END that the recogniser owes counts in this mode alone, here as without the gate.
+            await self._recognise(call, "end_of_speech", "", {})
+            await call.silence(3.0)
         call.session.update_options(turn_detection=self.chance.choice(MODES))
 
     async def do_clear(self, call: VirtualCall) -> None:
