@@ -8,7 +8,7 @@ import pytest
 from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_timeline
 from prosody_gate.errors import AudioError, OptionError
 from prosody_gate.evidence import Observation
-from prosody_gate.gate import Gate, GateOptions, GateState, Transcript
+from prosody_gate.gate import Gate, GateOptions, GateState, TimedWord, Transcript
 from prosody_gate.listener import Hypothesis, RecognisedWord
 
 # Frames end at multiples of 0.032 s; speech from 1.024 s is seen as speech after its second frame, at 1.088 s.
@@ -412,3 +412,107 @@ def test_a_frame_of_the_wrong_length_is_refused() -> None:
         make_gate().push(np.zeros((512, 1), np.float32), 0.0)
     with pytest.raises(AudioError, match="expected a NumPy array of 512 samples, got list"):
         make_gate().push([0.0] * 512, 0.0)  # type: ignore[arg-type]
+
+
+def test_an_agent_that_pauses_keeps_the_floor_and_what_is_undecided_is_weighed_on() -> None:
+    gate = make_gate(Says(9.0, after=1.0))
+    events = run_timeline(gate, speech=[(ONSET, 5.0)], until=1.5)
+    events += gate.agent_paused(1.5)
+    assert outline(events) == [("hold", HELD, "speech")]
+    for _ in range(20):
+        events += gate.push(None, 1.0)
+    assert outline(events)[1:] == [("confirm", 2.048, "evidence")]
+
+
+@pytest.mark.parametrize(("text", "kinds"), [("okay", ["hold", "cancel"]), ("okay the red one", ["hold"])])
+def test_an_agent_that_pauses_cancels_what_has_ended_and_is_ignore_phrases_alone(text: str, kinds: list[str]) -> None:
+    gate = make_gate(expects_transcripts=True)
+    said = [Transcript(at=1.7, text=text, final=True)]
+    events = run_timeline(gate, speech=[(ONSET, 1.28)], transcripts=said, until=1.8)
+    events += gate.agent_paused(1.8)
+    assert [event.kind.value for event in events] == kinds
+
+
+def test_an_agent_that_pauses_and_then_stops_releases_what_is_undecided() -> None:
+    gate = make_gate()
+    run_timeline(gate, speech=[(ONSET, 1.28)], until=1.8)
+    assert gate.agent_paused(1.8) == []
+    assert [event.kind.value for event in gate.agent_stopped(1.9)] == ["release"]
+
+
+def test_speech_that_begins_while_an_agent_pauses_passes() -> None:
+    gate = make_gate(Says(9.0))
+    run_timeline(gate, speech=[], until=1.0)
+    gate.agent_paused(1.0)
+    for _ in range(20):
+        assert gate.push(None, 1.0) == []
+    assert gate.state is GateState.PASSING
+
+
+OWN_TURN = (0.2, 0.7)
+"""What the user says in silence; the agent begins at 1.0 s, and "yes" over it lasts from 1.1 to 1.4 s."""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [Transcript(at=1.6, text="five five five one two", final=True)],
+        [Transcript(at=1.6, text="five five five one two yes", final=True, start=0.2, end=1.4)],
+        [
+            Transcript(at=0.8, text="five five"),
+            Transcript(at=1.9, text="five five five one two yes", final=True),
+        ],
+        [
+            Transcript(
+                at=1.6,
+                text="five five yes",
+                final=True,
+                start=0.2,
+                end=1.4,
+                words=(TimedWord("five", 0.2, 0.5), TimedWord("five", 0.5, 0.7), TimedWord("yes", 1.1, 1.4)),
+            )
+        ],
+    ],
+)
+def test_words_from_before_the_agent_began_are_no_evidence(said: list[Transcript]) -> None:
+    gate = make_gate(WordCount(), expects_transcripts=True)
+    events = run_timeline(gate, speech=[OWN_TURN, (1.1, 1.4)], agent=[(1.0, 9.0)], transcripts=said, until=4.0)
+    assert [event.kind.value for event in events] == ["hold", "cancel"]
+
+
+def test_words_of_the_overlap_itself_are_evidence_whatever_was_said_before_the_agent_began() -> None:
+    gate = make_gate(WordCount(), expects_transcripts=True)
+    words = (("five", 0.3, 0.7), ("I", 1.1, 1.2), ("want", 1.2, 1.3), ("the", 1.3, 1.35), ("red", 1.35, 1.4))
+    said = Transcript(
+        at=1.6, text="five I want the red", final=True, start=0.3, end=1.4, words=tuple(TimedWord(*w) for w in words)
+    )
+    events = run_timeline(gate, speech=[OWN_TURN, (1.1, 1.4)], agent=[(1.0, 9.0)], transcripts=[said], until=4.0)
+    assert [event.kind.value for event in events] == ["hold", "confirm"]
+    assert events[1].transcript == "I want the red"
+
+
+def test_an_interrupt_phrase_at_the_end_of_the_users_own_turn_confirms() -> None:
+    gate = make_gate(expects_transcripts=True)
+    said = Transcript(at=1.6, text="five five one stop", final=True, start=0.2, end=1.4)
+    events = run_timeline(gate, speech=[OWN_TURN, (1.1, 1.4)], agent=[(1.0, 9.0)], transcripts=[said], until=4.0)
+    assert [event.reason for event in events] == ["speech", "phrase"]
+
+
+@pytest.mark.parametrize("min_speech_duration", [0.0, 0.064, 0.25])
+def test_frames_that_are_measured_ahead_of_an_onset_are_those_that_a_look_back_gives(
+    monkeypatch: pytest.MonkeyPatch, min_speech_duration: float
+) -> None:
+    random = np.random.default_rng(5)
+    frames = random.normal(0.0, 0.05, (120, 512)).astype(np.float32).clip(-1.0, 1.0)
+    probabilities = [1.0 if index % 40 in (5, 12, *range(20, 35)) else 0.0 for index in range(120)]
+
+    def events_of(gate: Gate) -> list[dict[str, object]]:
+        gate.agent_started(0.0)
+        found = [gate.push(frame, p) for frame, p in zip(frames, probabilities, strict=True)]
+        return [event.to_dict() for events in found for event in events]
+
+    options = GateOptions(min_speech_duration=min_speech_duration)
+    ahead = events_of(Gate(options, lexicon=LEXICON))
+    monkeypatch.setattr(Gate, "_measure_ahead", lambda self: None)
+    assert events_of(Gate(options, lexicon=LEXICON)) == ahead
+    assert len(ahead) >= 3

@@ -866,3 +866,21 @@ def test_audio_that_the_vad_refuses_ends_the_stream_with_the_error():
         await call.gate.aclose()
 
     run(go())
+
+
+@pytest.mark.parametrize("windows_after", [0, 20])
+def test_flush_in_mid_hold_with_a_confirm_in_the_same_window_gives_start_and_end_once_each(windows_after: int):
+    async def go():
+        async with Call(28 * STEP) as call:
+            call.agent(True)
+            await call.audio("-" * 20 + "s" * 7)
+            assert call.kinds() == ["hold"]
+            # Both wait when the VAD's next window is worked on.
+            call.stream.push_frame(rtc.AudioFrame(np.full(WINDOW, 900, np.int16).tobytes(), 16_000, 1, WINDOW))
+            call.stream.flush()
+            await settle()
+            assert call.kinds() == ["hold", "confirm"]
+            await call.audio("s" * windows_after + "-" * 40)
+            assert call.marks() == (["start", "end"] if windows_after == 0 else ["start", "end"] * 2)
+
+    run(go())

@@ -138,3 +138,18 @@ def test_the_log_has_decisions_without_what_was_said_and_the_words_at_debug_leve
     assert confirmed.getMessage() == "confirm: phrase"
     assert "transcript" not in confirmed.prosody_gate  # type: ignore[attr-defined]
     assert [record.levelname for record in caplog.records if "secret" in record.getMessage()] == ["DEBUG"]
+
+
+def test_a_gate_that_cannot_be_made_leaves_everything_passing() -> None:
+    errors: list[str] = []
+
+    def make() -> Gate:
+        raise ValueError("no model")
+
+    driver = GateDriver(make, on_event=lambda event: None, on_error=lambda error: errors.append(str(error)))
+    driver.agent_changed(True)
+    driver.push(None, 1.0)  # type: ignore[arg-type]
+    assert errors == ["no model"]
+    assert driver.transparent
+    driver.close()
+    assert errors == ["no model"]

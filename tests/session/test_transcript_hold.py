@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gate_timeline import Says, make_gate
-from prosody_gate.gate import GateEvent, Transcript
-from prosody_gate.session import GateDriver, HeldItem, ItemKind, RemainingWords, TimedWord, TranscriptHold
+from prosody_gate.gate import GateEvent, TimedWord, Transcript
+from prosody_gate.session import GateDriver, HeldItem, ItemKind, RemainingWords, TranscriptHold
 from prosody_gate.session.transcript_hold import MAX_HELD, PATIENCE
 
 STEP = 0.032
@@ -25,7 +25,7 @@ class Call:
         self.errors: list[Exception] = []
         self.driver = GateDriver(gate, on_event=self.decisions.append, on_error=self.errors.append)
         self.hold: TranscriptHold[str] = TranscriptHold(
-            self.driver, on_drop=self.dropped.append, cut=self.cut if cuts else None
+            self.driver, on_drop=lambda payload, reason: self.dropped.append(payload), cut=self.cut if cuts else None
         )
         self.driver.follow(self)
         self.now = 0.0
@@ -46,7 +46,7 @@ class Call:
 
     def send(self, kind: str, payload: str = "", *, words: tuple[tuple[str, float, float], ...] = ()) -> None:
         """The recogniser sends something; a transcript goes to the gate first."""
-        timed = [TimedWord(*word) for word in words]
+        timed = tuple(TimedWord(*word) for word in words)
         is_text = kind == ItemKind.TRANSCRIPT
         transcript = Transcript(
             at=self.driver.time,
@@ -54,10 +54,11 @@ class Call:
             final=is_text,
             start=timed[0].start if timed else None,
             end=timed[-1].end if timed else None,
+            words=timed,
         )
         if is_text:
             self.driver.push_transcript(transcript)
-        item = HeldItem(payload or kind, ItemKind(kind), transcript, timed)
+        item = HeldItem(payload or kind, ItemKind(kind), transcript)
         self.got += self.hold.push(item, now=self.now)
 
     def kinds(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
@@ -110,6 +111,7 @@ def vocabulary_of(weights: Mapping[str, float]) -> frozenset[str]:
     return frozenset(name.removeprefix("any=") for name in weights if name.startswith("any="))
 
 
+@functools.lru_cache(maxsize=8)
 def ignorable_tokens(lexicon: Lexicon) -> frozenset[str]:
     """The canonical tokens that are an ignore phrase by themselves."""
     matches = (lexicon.match(phrase) for phrase in lexicon.ignore)

@@ -4,9 +4,10 @@ from .decision_rule import check_sources
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import NAT, GateOptions, OptionInfo, Tunable
-from .overlap import OverlapView, Transcript
+from .overlap import LATE_TRANSCRIPT, OverlapView, TimedWord, Transcript
 
 __all__ = [
+    "LATE_TRANSCRIPT",
     "NAT",
     "Gate",
     "GateEvent",
@@ -15,6 +16,7 @@ __all__ = [
     "GateState",
     "OptionInfo",
     "OverlapView",
+    "TimedWord",
     "Transcript",
     "Tunable",
     "check_sources",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,14 +18,14 @@ from ..errors import AudioError, OptionError
 from ..evidence import EvidenceSource, Observation, default_sources
 from ..lexicon import Lexicon
 from ..listener import Hypothesis, Listener
-from ..prosody import ProsodyAnalyzer
+from ..prosody import HISTORY_FRAMES, ProsodyAnalyzer, ProsodyFrame
 from ..vad import SpeechChange, SpeechSegmenter
 from .decision_rule import DecisionRule
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions
 from .life_cycle import Cause, LifeCycle
 from .overlap import LATE_TRANSCRIPT, Overlap, OverlapView, Transcript
-from .speech_history import SpeechHistory
+from .speech_history import MATCH_TOLERANCE, SpeechHistory, SpeechSegment, without_beginning
 
 logger = logging.getLogger("prosody_gate")
 
@@ -40,10 +42,10 @@ LEARN_EVERY: Final = 2
 class Gate:
     """Decides, frame by frame, whether the user's sound over the agent's speech is an interruption.
 
-    Feed it in stream order: `push` for each 32 ms frame, `push_transcript` for each transcript, `agent_started` and
-    `agent_stopped`. Each returns the events it caused. The gate is synchronous and deterministic; its only clock
-    is the stream's. An error in any part makes it transparent for the rest of the stream: `failure` is set, what is
-    held is released, and nothing is held any more.
+    Feed it in stream order: `push` for each 32 ms frame, `push_transcript` for each transcript, `agent_started`,
+    `agent_paused` and `agent_stopped`. Each returns the events it caused. The gate is synchronous and deterministic;
+    its only clock is the stream's. An error in any part makes it transparent for the rest of the stream: `failure` is
+    set, what is held is released, and nothing is held any more.
 
     `GateFactory` makes gates from a profile, languages and options; this constructor takes the parts themselves.
 
@@ -88,10 +90,15 @@ class Gate:
         self._now = 0.0
         self._frames = 0
         self._agent_started: float | None = None
+        self._agent_pauses = False
         self._overlaps = LifeCycle()
         self._last_number = 0
         self._events: list[GateEvent] = []
+        self._ahead: list[ProsodyFrame] = []
         self._closed = False
+        self.is_transcribed = True
+        """Whether speech-to-text gets the user's audio now. False while something else keeps it away, as LiveKit does
+        during its echo warm-up: that the recogniser then says nothing tells nothing about it."""
         self.failure: Exception | None = None
         """The error that made the gate transparent, None while all is well."""
 
@@ -177,6 +184,10 @@ class Gate:
         self._rule.options = self.options.replace(**fields)
         self._segmenter.update_options(**self.options.segmenter_options)
 
+    def new_speaker(self) -> None:
+        """Somebody else has the microphone from now on: forget how loud and how high the user spoke."""
+        self._analyzer.speaker_norm.reset()
+
     def push(self, frame: npt.NDArray[np.float32] | None, speech_probability: float) -> list[GateEvent]:
         """Take the next frame of the user's channel.
 
@@ -211,15 +222,29 @@ class Gate:
 
     def agent_started(self, time: float | None = None) -> list[GateEvent]:
         """The agent begins to speak, at stream time `time` (s; now when None)."""
+        self._agent_pauses = False
         if self._agent_started is None:
             self._agent_started = self._now if time is None else time
         return []
 
-    def agent_stopped(self, time: float | None = None) -> list[GateEvent]:
-        """The agent ends, at stream time `time` (s; now when None): what is held is released to the user."""
+    def agent_paused(self, time: float | None = None) -> list[GateEvent]:
+        """The agent falls silent at stream time `time` (s; now when None) but has more to say: a tool runs, say.
+
+        What is held goes on to be weighed, for the agent has not handed over the floor; what has ended and is ignore
+        phrases alone is cancelled. Speech that begins now passes. Followed by `agent_started` or `agent_stopped`.
+        """
         if self._agent_started is None:
             return []
-        self._agent_started = None
+        self._agent_started, self._agent_pauses = None, True
+        if time is not None:
+            self._advance(time)
+        return self._collect(self._keep_the_floor)
+
+    def agent_stopped(self, time: float | None = None) -> list[GateEvent]:
+        """The agent ends, at stream time `time` (s; now when None): what is held is released to the user."""
+        if self._agent_started is None and not self._agent_pauses:
+            return []
+        self._agent_started, self._agent_pauses = None, False
         if time is not None:
             self._advance(time)
         return self._collect(lambda: self._leave_the_floor(self._now if time is None else time))
@@ -256,6 +281,22 @@ class Gate:
         """Whether a transcript describes speech, held or passed, that the gate remembers."""
         return self._history.described_by(transcript, lag=self.options.transcript_lag) is not None
 
+    def covers_let_through(self, transcript: Transcript) -> bool:
+        """Whether a transcript has words of speech that was passed, confirmed or released, whatever else it covers.
+
+        Without times it may have where it is the first final transcript since speech that was passed: where it begins
+        with what is known of that speech, else where it is more than one ignore phrase.
+        """
+        if transcript.start is not None and transcript.end is not None:
+            return self._history.shares_let_through(transcript.start, transcript.end)
+        passed = self._history.awaiting_final(transcript)
+        if passed is None:
+            return False
+        if passed.text:
+            return without_beginning(transcript.text, passed.text) != transcript.text
+        sentences = re.split(r"[.!?]+\s+", transcript.text.strip())
+        return len(sentences) > 1 or not self._lexicon.match(transcript.text).ignore_only
+
     # Clock and errors
 
     def _advance(self, time: float) -> None:
@@ -289,6 +330,10 @@ class Gate:
         if frame is not None:
             self._analyzer.push(frame, speech_probability)
         change = self._segmenter.push(speech_probability)
+        if frame is not None and self._segmenter.candidate_onset is not None and self._agent_started is not None:
+            self._measure_ahead()
+        elif change is None:
+            self._ahead.clear()
         if change is SpeechChange.STARTED:
             self._begin_speech(has_audio=frame is not None)
         elif self._overlaps.held is not None:
@@ -306,7 +351,7 @@ class Gate:
         onset, end = self._segmenter.onset, self._segmenter.last_speech_end
         timeout = self.options.transcript_timeout
         if self._agent_started is None or onset < self._agent_started:
-            self._history.begin(onset, end, None, now=self._now, timeout=timeout)
+            self._history.begin(onset, end, None, now=self._now, timeout=timeout, is_transcribed=self.is_transcribed)
             return
         earlier = self._history.continued_by(onset, gap=self.options.utterance_gap)
         observation = Observation(
@@ -314,16 +359,16 @@ class Gate:
             time=self._now,
             speech_end=end,
             agent_started=self._agent_started,
-            awaits_words=self._expects_transcripts and self._history.has_transcripts,
+            awaits_words=self._expects_transcripts and self.is_transcribed and self._history.has_transcripts,
             words_end=onset,
         )
         overlap = Overlap(self._next_number(), observation, self._rule.fresh_sources())
         if earlier is not None:
             overlap.follow(earlier)
-        self._history.begin(onset, end, overlap, now=self._now, timeout=timeout)
+        self._history.begin(onset, end, overlap, now=self._now, timeout=timeout, is_transcribed=self.is_transcribed)
         if has_audio:
             since_onset = round((self._frames * FRAME_DURATION - onset) / FRAME_DURATION)
-            frames = self._analyzer.look_back(LEAD_FRAMES + since_onset)
+            frames = self._frames_since_the_lead(since_onset)
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
             if self._listener is not None:
@@ -351,6 +396,20 @@ class Gate:
         self._rule.weigh(overlap)
         self._confirm_if_sure(overlap)
 
+    def _measure_ahead(self) -> None:
+        """Measure what an overlap will need if this run of speech becomes one: at its onset all of it would be too much
+        at once."""
+        frames = [self._analyzer.measure()] if self._ahead else self._analyzer.look_back(LEAD_FRAMES + 1)
+        self._ahead.extend(frames)
+
+    def _frames_since_the_lead(self, since_onset: int) -> list[ProsodyFrame]:
+        """The measured frames from a little before the onset, `since_onset` frames ago, up to now."""
+        wanted = LEAD_FRAMES + since_onset
+        ahead, self._ahead = self._ahead, []
+        if len(ahead) == wanted - 1 and wanted <= HISTORY_FRAMES:
+            return [*ahead, self._analyzer.measure()]
+        return self._analyzer.look_back(wanted)
+
     def _recognise(self, overlap: Overlap, hypothesis: Hypothesis | None) -> None:
         if hypothesis is None:
             return
@@ -372,12 +431,14 @@ class Gate:
         segment = self._history.described_by(transcript, lag=self.options.transcript_lag)
         if segment is None or not transcript.text.strip():
             return
-        segment.transcribed = True
+        own = self._words_of_its_own(transcript, segment)
+        self._history.note(segment, transcript)
         overlap = segment.overlap
         if overlap is None or overlap.decision in (GateEventKind.CONFIRM, GateEventKind.RELEASE):
             return
-        if not overlap.add_transcript(transcript):
+        if own is None or not overlap.add_transcript(own):
             return
+        transcript = own
         until = transcript.at - self.options.transcript_lag if transcript.end is None else transcript.end
         overlap.read_words(self._lexicon, described_until=until, now=self._now)
         if overlap.decision is None:
@@ -385,6 +446,32 @@ class Gate:
             self._confirm_if_sure(overlap)
         else:
             self._reopen_if_wrong(overlap)
+
+    def _words_of_its_own(self, transcript: Transcript, segment: SpeechSegment) -> Transcript | None:
+        """The part of a transcript that tells about an overlap: not what was said before the agent began.
+
+        Returns:
+            None where nothing is left, or nobody can tell what is.
+        """
+        passed = None if segment.overlap is None else self._history.passed_before(segment.onset)
+        if passed is None:
+            return transcript
+        if transcript.words:
+            words = tuple(word for word in transcript.words if word.middle > passed.end)
+            if len(words) in (0, len(transcript.words)):
+                return transcript if words else None
+            return replace(transcript, text=" ".join(w.text for w in words), start=words[0].start, words=words)
+        text = without_beginning(transcript.text, passed.text)
+        if transcript.start is not None:
+            is_mixed = transcript.start < passed.end - MATCH_TOLERANCE
+        else:
+            awaited = passed.end + self.options.transcript_timeout + self.options.transcript_lag
+            is_mixed = passed.finished_by is None and (text != transcript.text or transcript.at <= awaited)
+        if not is_mixed:
+            return transcript
+        # Nobody can tell whose words these are. Phrases are clear enough; a number of words is not.
+        match = self._lexicon.match(text, final=transcript.final)
+        return replace(transcript, text=text) if match.interrupt is not None or match.ignore_only else None
 
     def _reopen_if_wrong(self, cancelled: Overlap) -> None:
         """Hold and confirm a cancelled overlap now, if a late transcript shows that it was an interruption."""
@@ -409,6 +496,12 @@ class Gate:
                 self._move(overlap, Cause.AGENT_STOPPED, "agent_stopped")
             else:
                 self._move(overlap, Cause.EXPIRED, self._rule.reason_to_cancel(overlap))
+
+    def _keep_the_floor(self) -> None:
+        for overlap in self._overlaps.undecided:
+            reason = self._rule.reason_to_cancel(overlap)
+            if overlap is not self._overlaps.held and reason == "ignore_phrase":
+                self._move(overlap, Cause.EXPIRED, reason)
 
     def _end_stream(self) -> None:
         for overlap in self._overlaps.undecided:

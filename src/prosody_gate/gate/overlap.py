@@ -14,6 +14,20 @@ from .gate_event import GateEventKind
 
 
 @dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word of a transcript with its times on the gate's stream clock, in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+    @property
+    def middle(self) -> float:
+        """Half way between start and end, in stream seconds."""
+        return (self.start + self.end) / 2
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """Interim or final text, with its arrival and, where known, the speech it describes. All in stream seconds.
 
@@ -31,6 +45,8 @@ class Transcript:
     """Start of the speech it describes, where known."""
     end: float | None = None
     """End of the speech it describes, where known."""
+    words: tuple[TimedWord, ...] = ()
+    """Its words with their times, in order; none where they are not known."""
 
     def __post_init__(self) -> None:
         for name in ("at", "start", "end"):

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from ..lexicon import tokenize
+from .gate_event import GateEventKind
 from .overlap import LATE_TRANSCRIPT, Overlap, Transcript
 
 REMEMBERED_SEGMENTS: Final = 16
@@ -31,8 +33,19 @@ class SpeechSegment:
     """End of its last speech frame so far."""
     overlap: Overlap | None
     """The overlap that it was held as; None where it was passed."""
+    is_transcribed: bool = True
+    """Whether the recogniser got its audio."""
     transcribed: bool = False
     """Whether a transcript has described it."""
+    text: str = ""
+    """The newest transcript of it, where it was passed."""
+    finished_by: Transcript | None = None
+    """The final transcript that described it, or later speech; None while its own may still come."""
+
+    @property
+    def is_let_through(self) -> bool:
+        """Whether it was passed, confirmed or released."""
+        return self.overlap is None or self.overlap.decision in (GateEventKind.CONFIRM, GateEventKind.RELEASE)
 
 
 class SpeechHistory:
@@ -47,7 +60,9 @@ class SpeechHistory:
         """Whether transcripts may still be expected: a recogniser that has been silent for long may be dead."""
         return self._untranscribed < UNTRANSCRIBED_LIMIT
 
-    def begin(self, onset: float, end: float, overlap: Overlap | None, *, now: float, timeout: float) -> None:
+    def begin(
+        self, onset: float, end: float, overlap: Overlap | None, *, now: float, timeout: float, is_transcribed: bool
+    ) -> None:
         """Note a new speech segment, and whether the one before it was transcribed in time.
 
         Args:
@@ -56,14 +71,15 @@ class SpeechHistory:
             overlap: The overlap that it is held as; None where it passes.
             now: Stream time.
             timeout: Seconds that a transcript may take.
+            is_transcribed: Whether the recogniser gets its audio.
         """
         if self._segments:
             last = self._segments[-1]
             if last.transcribed:
                 self._untranscribed = 0
-            elif now - last.end > timeout:
+            elif last.is_transcribed and now - last.end > timeout:
                 self._untranscribed += 1
-        self._segments.append(SpeechSegment(onset, end, overlap))
+        self._segments.append(SpeechSegment(onset, end, overlap, is_transcribed))
 
     def extend(self, end: float) -> None:
         """The newest segment goes on until `end` (stream seconds)."""
@@ -102,6 +118,36 @@ class SpeechHistory:
                 return segment if described - segment.end <= LATE_TRANSCRIPT or segment is latest else latest
         return self._segments[0]
 
+    def note(self, segment: SpeechSegment, transcript: Transcript) -> None:
+        """Note that a transcript describes a segment; a final one leaves nothing to come for what was before either."""
+        segment.transcribed = True
+        if segment.overlap is None:
+            segment.text = transcript.text
+        if transcript.final:
+            for earlier in self._segments:
+                if earlier.finished_by is None and earlier.onset <= segment.onset:
+                    earlier.finished_by = transcript
+
+    def passed_before(self, onset: float) -> SpeechSegment | None:
+        """The newest segment that was passed before an overlap with this onset."""
+        passed = (segment for segment in reversed(self._segments) if segment.overlap is None and segment.onset < onset)
+        return next(passed, None)
+
+    def shares_let_through(self, start: float, end: float) -> bool:
+        """Whether speech that was passed, confirmed or released lies between two stream times, in seconds."""
+        return any(
+            min(end, segment.end) - max(start, segment.onset) >= min(COVERED, segment.end - segment.onset)
+            for segment in self._segments
+            if segment.is_let_through
+        )
+
+    def awaiting_final(self, transcript: Transcript) -> SpeechSegment | None:
+        """The newest segment that was passed lately and has no other final transcript than this one."""
+        for segment in reversed(self._segments):
+            if segment.overlap is None and transcript.at - segment.end <= LATE_TRANSCRIPT:
+                return segment if segment.finished_by in (None, transcript) else None
+        return None
+
     def _at_times(self, transcript: Transcript) -> SpeechSegment | None:
         start = transcript.start if transcript.start is not None else transcript.end
         end = transcript.end if transcript.end is not None else transcript.start
@@ -117,3 +163,15 @@ class SpeechHistory:
                 return segment
         nearest = max(self._segments, key=shared)
         return nearest if shared(nearest) > -MATCH_TOLERANCE else None
+
+
+def without_beginning(text: str, known: str) -> str:
+    """A transcript without the words that were known before, where it begins with them; else as it is."""
+    beginning = tokenize(known)
+    if not beginning or tokenize(text)[: len(beginning)] != beginning:
+        return text
+    words = text.split()
+    for count in range(1, len(words) + 1):
+        if len(tokenize(" ".join(words[:count]))) >= len(beginning):
+            return " ".join(words[count:])
+    return ""

@@ -16,7 +16,10 @@ except ModuleNotFoundError as error:
 
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
+from .plugin import register
 from .session_gate import ProsodyGate
+
+register()
 
 __all__ = [
     "GatedSTT",

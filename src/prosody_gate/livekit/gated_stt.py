@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakSet
 
+import numpy as np
 from livekit import rtc
 from livekit.agents import APIConnectOptions
 from livekit.agents.stt import STT, RecognizeStream, SpeechEvent, SpeechEventType
@@ -15,10 +16,10 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGive
 from livekit.agents.utils import AudioBuffer
 from pydantic import BaseModel
 
-from ..gate import GateEvent
-from ..session import GateDriver, TranscriptHold
+from ..gate import GateEvent, GateEventKind
+from ..session import DropReason, GateDriver, StreamClaim, TranscriptHold
 from .guarded_microphone import GuardedMicrophone
-from .speech_event_hold import item_of, speech_event_hold
+from .speech_event_hold import item_of, speech_event_hold, timed_words
 from .stt_stream_clock import SttStreamClock
 from .wrapped import Wrapped, WrappedStream
 
@@ -35,7 +36,7 @@ class GatedSTT(Wrapped, STT[Any]):
     Args:
         inner: The STT.
         driver: The session's gate.
-        on_drop: Called for each transcript that is kept from the session.
+        on_drop: Called for each transcript that is kept from the session, and why.
         microphone: Takes the agent's voice out of the audio; None for audio as it is.
     """
 
@@ -44,7 +45,7 @@ class GatedSTT(Wrapped, STT[Any]):
         inner: STT[Any],
         driver: GateDriver,
         *,
-        on_drop: Callable[[SpeechEvent], None],
+        on_drop: Callable[[SpeechEvent, DropReason], None],
         microphone: GuardedMicrophone | None = None,
     ) -> None:
         super().__init__(inner)
@@ -52,6 +53,7 @@ class GatedSTT(Wrapped, STT[Any]):
         self._microphone = microphone
         # What is held outlives a stream: after an error the session opens another one.
         self._hold = speech_event_hold(driver, on_drop)
+        self._claim = StreamClaim()
         self._streams: WeakSet[GatedSTTStream] = WeakSet()
 
     @property
@@ -78,13 +80,21 @@ class GatedSTT(Wrapped, STT[Any]):
     ) -> RecognizeStream:
         """A stream of the STT with the gate behind it.
 
+        One at a time is the gate's; another that is open beside it, of a second session, sends its events as they are.
+
         Args:
             language: Handed to the STT.
             conn_options: Handed to the STT, whose stream does the retries.
         """
         inner = self._inner.stream(language=language, conn_options=conn_options)
         stream = GatedSTTStream(
-            self, inner, self._driver, hold=self._hold, conn_options=conn_options, microphone=self._microphone
+            self,
+            inner,
+            self._driver,
+            hold=self._hold,
+            claim=self._claim,
+            conn_options=conn_options,
+            microphone=self._microphone,
         )
         self._streams.add(stream)
         return stream
@@ -145,6 +155,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         driver: GateDriver,
         *,
         hold: TranscriptHold[SpeechEvent],
+        claim: StreamClaim,
         conn_options: APIConnectOptions,
         microphone: GuardedMicrophone | None,
     ) -> None:
@@ -152,6 +163,8 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         self._driver = driver
         self._microphone = microphone
         self._hold = hold
+        self._claim = claim
+        self._follows = False
         self._clock = SttStreamClock(driver, inner)
         self._timer: asyncio.TimerHandle | None = None
         # The recogniser's own stream retries; this one only passes on what comes of it.
@@ -198,6 +211,10 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Hand a frame to the recogniser, without the agent's voice where there is an echo guard for it."""
         self._check_not_closed()
+        if self._claim.claim(self):
+            # In place of audio that is not for it (echo warm-up, speech that is not to be interrupted) the session
+            # gives the recogniser digital silence.
+            self._driver.gets_transcripts = bool(np.frombuffer(frame.data, np.int16).any())
         if self._microphone is None:
             self._push(frame)
         else:
@@ -221,7 +238,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
 
     async def aclose(self) -> None:
         """Close this stream and the recogniser's."""
-        if not self._task.done():
+        if not self._task.done() and self._claim.has(self):
             # It has not ended by itself: the session closes it, to clear the user's turn, say.
             self._hold.clear()
         self._detach()
@@ -230,16 +247,39 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     def gate_moved(self, events: list[GateEvent]) -> None:
         """Send what the gate's step lets through; see `Follower`."""
         self._send(self._hold.gate_moved(events))
+        if any(event.kind is GateEventKind.CANCEL and event.reason != "stream_end" for event in events):
+            self._flush_cancelled()
 
     async def _run(self) -> None:
-        self._driver.follow(self)
-        # What was decided while no stream was there.
-        self._send(self._hold.gate_moved([]))
+        self._take_the_part()
         try:
             async for event in self._inner:
-                self._push_event(event)
+                if self._take_the_part():
+                    self._push_event(event)
+                else:
+                    self._event_ch.send_nowait(event)
         finally:
             self._detach()
+
+    def _flush_cancelled(self) -> None:
+        """Let a recogniser that waits for a flush finish cancelled words, or they would be part of the next turn's.
+
+        The session flushes it at the end of the user's speech, and never learns of this one.
+        """
+        is_at_rest = not self._driver.undecided and not self._driver.passing
+        if self._stt.capabilities.manual_flush and is_at_rest and not self._inner._event_ch.closed:
+            self._inner.flush()
+
+    def _take_the_part(self) -> bool:
+        """Whether this is the gate's stream; once it is, it takes over what is held."""
+        if not self._claim.claim(self):
+            return False
+        if not self._follows:
+            self._follows = True
+            self._driver.follow(self)
+            # What was decided while no stream was there.
+            self._send(self._hold.gate_moved([]))
+        return True
 
     def _emit_error(self, api_error: Exception, recoverable: bool) -> None:
         # The recogniser's own stream has emitted it.
@@ -252,6 +292,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
             else:
                 final = event.type is SpeechEventType.FINAL_TRANSCRIPT
                 transcript = self._clock.transcript(event, final=final)
+                transcript = replace(transcript, words=timed_words(event, transcript))
                 if transcript.text.strip():
                     self._driver.push_transcript(transcript)
                 out = self._hold.push(item_of(event, transcript), now=asyncio.get_running_loop().time())
@@ -283,6 +324,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
 
     def _detach(self) -> None:
         self._driver.unfollow(self)
+        self._claim.leave(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -15,7 +15,7 @@ from livekit.agents.vad import VAD, VADEvent, VADEventType, VADStream
 
 from ..audio import FRAME_DURATION, Framer, Resampler, amplified, to_float32
 from ..gate import GateEvent
-from ..session import GateDriver
+from ..session import GateDriver, MissingAudio
 from .guarded_microphone import GuardedMicrophone
 from .louder_vad import LouderVAD
 from .speech_translator import SpeechTranslator
@@ -101,6 +101,9 @@ class GatedVADStream(WrappedStream, VADStream):
         self._inferred = False
         self._marks_only = False
         self._failed = False
+        self._missing = MissingAudio()
+        self._newest_frame: rtc.AudioFrame | None = None
+        self._watch: asyncio.TimerHandle | None = None
         super().__init__(vad)
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
@@ -138,12 +141,13 @@ class GatedVADStream(WrappedStream, VADStream):
         try:
             async for item in self._input_ch:
                 if isinstance(item, rtc.AudioFrame):
-                    self._inner.push_frame(item)
-                    self._analyse(item)
+                    self._push(item)
+                    self._watch_audio(item)
                 else:
                     self._inner.flush()
                     self._clock.flushed(self._history.end)
                     self._translator.flush()
+            self._stop_watch()
             self._inner.end_input()
         except RuntimeError as error:
             if not self._inner._event_ch.closed:
@@ -151,15 +155,55 @@ class GatedVADStream(WrappedStream, VADStream):
             # The VAD's stream has ended by itself; reading from it raises its error.
             logger.debug("the VAD takes no more audio", exc_info=error)
 
+    def _push(self, frame: rtc.AudioFrame) -> None:
+        self._inner.push_frame(frame)
+        self._analyse(frame)
+
+    def _watch_audio(self, frame: rtc.AudioFrame) -> None:
+        """Audio came; give silence in its place should none follow, with the microphone off, say."""
+        self._newest_frame = frame
+        self._missing.came(asyncio.get_running_loop().time())
+        self._set_watch()
+
+    def _set_watch(self) -> None:
+        if self._watch is None and self._missing.next_look is not None:
+            self._watch = asyncio.get_running_loop().call_at(self._missing.next_look, self._look_for_audio)
+
+    def _look_for_audio(self) -> None:
+        self._watch = None
+        like, now = self._newest_frame, asyncio.get_running_loop().time()
+        if like is None or self._origin is None or self._driver.transparent or self._inner._event_ch.closed:
+            return  # then the session gets what its VAD makes of the audio, and nothing else
+        try:
+            due = self._missing.due(now, at_rest=self._at_rest, on_hold=self._driver.undecided_words)
+            samples = round(due * like.sample_rate)
+            if samples:
+                silence = bytes(2 * samples * like.num_channels)
+                self._push(rtc.AudioFrame(silence, like.sample_rate, like.num_channels, samples))
+        except Exception as error:
+            self._fail(error)
+            return
+        self._set_watch()
+
+    def _stop_watch(self) -> None:
+        self._newest_frame = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    @property
+    def _at_rest(self) -> bool:
+        return not (self._translator.open or self._driver.undecided or self._driver.passing)
+
     def _analyse(self, frame: rtc.AudioFrame) -> None:
         begins = self._history.end
         self._history.push(frame)
         if self._failed or self._driver.transparent:
             return
         try:
+            if not self._driver.claim(self):
+                return
             if self._origin is None:
-                if not self._driver.claim(self):
-                    return
                 # The stream before this one (an agent handed over) may have left the gate in mid-call.
                 self._skipped = begins
                 self._origin = self._driver.gate.time - self._skipped
@@ -182,7 +226,7 @@ class GatedVADStream(WrappedStream, VADStream):
             if event.type is VADEventType.INFERENCE_DONE:
                 time = self._clock.advance(event, input_end=self._history.end)
                 if self._clock.restarted:
-                    self._translator.flush()
+                    self._send(self._translator.restarted((self._origin or 0.0) + self._clock.restarted_at))
                 self._inferred = True
                 self._held_probability = self._probability.of(event)
                 self._feed_until(time)
@@ -231,5 +275,6 @@ class GatedVADStream(WrappedStream, VADStream):
     def _detach(self) -> None:
         self._driver.unfollow(self)
         self._driver.leave(self)
+        self._stop_watch()
         if self._microphone is not None:
             self._microphone.leave(self)

@@ -9,6 +9,8 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import RealtimeModel
 from livekit.agents.utils import is_given
 
+from .session_facts import is_push_to_talk, turn_detection_of
+
 logger = logging.getLogger("prosody_gate")
 
 
@@ -16,13 +18,14 @@ def clear_realtime_input(session: AgentSession[Any], agent: Agent) -> None:
     """Clear the input audio of the agent's realtime model. To be called while no speech is held or passing.
 
     Does nothing where the model is none, or takes its turns by itself: then its input is not the session's to clear.
+    Nor with turns that end by hand: what is said while the button is held belongs to the turn.
 
     Args:
         session: The session.
         agent: The agent that is in charge; what it has of its own counts before what the session has.
     """
     model = agent.llm if is_given(agent.llm) else session.llm
-    if not isinstance(model, RealtimeModel) or _takes_turns_itself(session, agent, model):
+    if not isinstance(model, RealtimeModel) or _takes_turns_itself(session, agent, model) or is_push_to_talk(session):
         return
     try:
         agent.realtime_llm_session.clear_audio()
@@ -31,7 +34,6 @@ def clear_realtime_input(session: AgentSession[Any], agent: Agent) -> None:
 
 
 def _takes_turns_itself(session: AgentSession[Any], agent: Agent, model: RealtimeModel) -> bool:
-    mode = agent.turn_detection if is_given(agent.turn_detection) else session.turn_detection
-    if mode == "realtime_llm":
+    if turn_detection_of(session, agent) == "realtime_llm":
         return True
     return bool(model.capabilities.turn_detection and not model.capabilities.can_disable_turn_detection)

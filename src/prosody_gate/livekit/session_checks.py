@@ -24,7 +24,8 @@ class SessionChecks:
 
     def __init__(self) -> None:
         self._warned: set[str] = set()
-        self._checked_agent: Agent | None = None
+        self._checked: tuple[Any, ...] = ()
+        """The agent that was looked at last, with what it had of its own."""
 
     def turn_handling(self, given: Mapping[str, Any]) -> TurnHandlingOptions:
         """The options for an `AgentSession` that has a gate.
@@ -81,16 +82,29 @@ class SessionChecks:
         """Warn where the agent that is in charge brings its own VAD or STT, which takes the session's place.
 
         Args:
-            agent: The agent; None where there is none. The same one again is not looked at twice.
+            agent: The agent; None where there is none. The same one again is not looked at twice, unless it was given
+                another VAD or STT meanwhile.
         """
-        if agent is None or agent is self._checked_agent:
+        if agent is None or self._checked == (agent, agent.stt, agent.vad):
             return
-        self._checked_agent = agent
+        self._checked = (agent, agent.stt, agent.vad)
         if is_given(agent.stt) and agent.stt is not None and not isinstance(agent.stt, GatedSTT):
             self._warn(
                 "agent.stt",
                 f"{type(agent).__name__} has an stt of its own that is not wrapped: each of its final transcripts "
                 "interrupts, whatever the gate says; use gate.stt()",
+            )
+        if getattr(type(agent), "stt_node", Agent.stt_node) is not Agent.stt_node:
+            self._warn(
+                "agent.stt_node",
+                f"{type(agent).__name__} has an stt_node of its own: each final transcript that it does not take from "
+                "Agent.default.stt_node interrupts, whatever the gate says",
+            )
+        if getattr(agent, "interruption_detection", None) == "adaptive":
+            self._warn(
+                "agent.interruption.mode",
+                f'{type(agent).__name__} has interruption.mode "adaptive" in its turn_handling: LiveKit\'s detector '
+                "would decide beside the gate; leave the mode out",
             )
         if is_given(agent.vad) and not isinstance(agent.vad, GatedVAD):
             self._warn(

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
+from livekit.agents import AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent, inference
 from livekit.agents.stt import STT, SpeechEvent, StreamAdapter
+from livekit.agents.types import NOT_GIVEN, NotGivenOr
+from livekit.agents.utils import is_given
 from livekit.agents.vad import VAD
 from livekit.plugins import silero
 
@@ -25,7 +27,7 @@ from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
 from ..listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
 from ..profile import Profile
-from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
+from ..session import DropReason, GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .guarded_microphone import EchoGuardMode, GuardedMicrophone, echo_guard_mode
@@ -33,6 +35,7 @@ from .louder_vad import LouderVAD
 from .overlapping_speech import emit_overlapping_speech
 from .realtime_input import clear_realtime_input
 from .session_checks import SessionChecks
+from .session_facts import agent_in_charge, is_push_to_talk, linked_participant, note_presence
 from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
@@ -119,11 +122,14 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._echo_guard_stt = echo_guard_stt
         self._listener = _listener_thread(self._factory)
         self._expects_transcripts = False
-        self._driver = GateDriver(self._make_gate, on_event=self._on_event, on_error=self._on_error)
+        self._driver = GateDriver(
+            self._make_gate, on_event=self._on_event, on_error=self._on_error, may_hold=self._may_hold
+        )
         self._checks = SessionChecks()
         self._telemetry = Telemetry()
         self._session: AgentSession[Any] | None = None
         self._inner_vad: VAD | None = None
+        self._participant: str | None = None
         self._closed = False
 
     @staticmethod
@@ -173,16 +179,19 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         """Where the echo guard found the agent's voice in the user's microphone; None where it did not, or is off."""
         return None if self._microphone is None else self._microphone.echo
 
-    def vad(self, inner: VAD) -> GatedVAD:
+    def vad(self, inner: NotGivenOr[VAD] = NOT_GIVEN) -> GatedVAD:
         """Wrap the session's VAD.
 
         Args:
-            inner: Any LiveKit VAD; its own instance is not changed and may serve other sessions too.
+            inner: Any LiveKit VAD; its own instance is not changed and may serve other sessions too. Without one, the
+                VAD that a session has by itself: `inference.VAD`.
         """
+        if not is_given(inner):
+            inner = inference.VAD(model="silero")
         self._inner_vad = inner
         return GatedVAD(inner, self._driver, gain_db=self._factory.input_gain_db, microphone=self._microphone)
 
-    def stt(self, inner: STT[Any]) -> GatedSTT:
+    def stt(self, inner: STT[Any] | str) -> GatedSTT:
         """Wrap the session's speech-to-text, which would interrupt with each final transcript otherwise.
 
         From here on the gate waits for transcripts. Called for the first time when the gate is made already, this still
@@ -190,11 +199,13 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
         Args:
             inner: Any LiveKit STT. One that does not stream is put into a `StreamAdapter` with the VAD that
-                `vad()` was given.
+                `vad()` was given. A string ("deepgram/nova-3") is a model of LiveKit Inference, as it is for a session.
 
         Raises:
             OptionError: The STT does not stream, and there is no VAD yet.
         """
+        if isinstance(inner, str):
+            inner = inference.STT.from_model_string(inner)
         if not inner.capabilities.streaming:
             if self._inner_vad is None:
                 raise OptionError(
@@ -230,13 +241,15 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             raise ProsodyGateError("attach: this gate follows another session; make one ProsodyGate a session")
         self._session = session
         self._driver.attached = True
+        if self._listener is not None:
+            self._listener.prepare()
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
         session.on("close", self._on_close)
         if self._microphone is not None:
             self._microphone.attach(session)
         self._checks.check_session(session)
-        self._checks.check_agent(self._current_agent())
+        self._checks.check_agent(agent_in_charge(self._session))
         if session.agent_state == "speaking":
             self._driver.agent_changed(True)
 
@@ -258,15 +271,18 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
     def _make_gate(self) -> Gate:
         return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
 
-    def _current_agent(self) -> Agent | None:
-        try:
-            return None if self._session is None else self._session.current_agent
-        except RuntimeError:  # the session has not started yet, or has ended
-            return None
+    def _may_hold(self) -> bool:
+        participant = linked_participant(self._session)
+        if participant is not None and participant != self._participant:
+            if self._participant is not None:
+                self._driver.new_speaker()
+            self._participant = participant
+        return not is_push_to_talk(self._session)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self._checks.check_agent(self._current_agent())
-        self._driver.agent_changed(event.new_state == "speaking")
+        # From speaking to thinking a tool runs, and the reply goes on: nobody has handed over the floor.
+        self._driver.agent_changed(event.new_state == "speaking", keeps_floor=event.new_state == "thinking")
+        self._checks.check_agent(agent_in_charge(self._session))
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if self._session is not None:
@@ -274,6 +290,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _on_event(self, event: GateEvent) -> None:
         self._telemetry.count(event, self._session)
+        if event.kind is GateEventKind.HOLD and self._session is not None:
+            note_presence(self._session)
         if self._session is not None:
             emit_overlapping_speech(self._session, event, stream_time=self._driver.time)
         if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
@@ -283,15 +301,16 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             self._emit("metrics_collected", self.metrics)
 
     def _clear_realtime_input(self) -> None:
-        agent = self._current_agent()
+        agent = agent_in_charge(self._session)
         is_at_rest = not self._driver.undecided and not self._driver.passing
         if self._session is not None and agent is not None and is_at_rest:
             clear_realtime_input(self._session, agent)
 
-    def _on_drop(self, event: SpeechEvent) -> None:
+    def _on_drop(self, event: SpeechEvent, reason: DropReason) -> None:
         self._telemetry.count_dropped_transcript()
         if event.alternatives:
-            logger.debug("dropped: %r", event.alternatives[0].text, extra={"stt_event": event.type.value})
+            fields = {"stt_event": event.type.value, "prosody_gate_reason": reason.value}
+            logger.debug("dropped (%s): %r", reason, event.alternatives[0].text, extra=fields)
 
     def _on_error(self, error: Exception) -> None:
         self._telemetry.count_error()

@@ -9,8 +9,8 @@ from typing import Any, Final
 from livekit.agents.stt import SpeechEvent, SpeechEventType
 from livekit.agents.types import NOT_GIVEN, TimedString
 
-from ..gate import Transcript
-from ..session import GateDriver, HeldItem, ItemKind, RemainingWords, TimedWord, TranscriptHold
+from ..gate import TimedWord, Transcript
+from ..session import DropReason, GateDriver, HeldItem, ItemKind, RemainingWords, TranscriptHold
 
 KINDS: Final = {
     SpeechEventType.START_OF_SPEECH: ItemKind.SPEECH_START,
@@ -22,12 +22,14 @@ KINDS: Final = {
 """What each event is to the hold; any other (usage) passes at once."""
 
 
-def speech_event_hold(driver: GateDriver, on_drop: Callable[[SpeechEvent], None]) -> TranscriptHold[SpeechEvent]:
+def speech_event_hold(
+    driver: GateDriver, on_drop: Callable[[SpeechEvent, DropReason], None]
+) -> TranscriptHold[SpeechEvent]:
     """The hold of one LiveKit STT.
 
     Args:
         driver: The session's gate.
-        on_drop: Called with each event whose transcript is dropped.
+        on_drop: Called with each event whose transcript is dropped, and why.
     """
     return TranscriptHold(driver, on_drop=on_drop, cut=with_remaining_words)
 
@@ -37,9 +39,9 @@ def item_of(event: SpeechEvent, transcript: Transcript) -> HeldItem[SpeechEvent]
 
     Args:
         event: As it came.
-        transcript: Its text and times on the gate's stream clock; without text where the event has none.
+        transcript: Its text, words and times on the gate's stream clock; without text where the event has none.
     """
-    return HeldItem(event, KINDS.get(event.type, ItemKind.OTHER), transcript, _timed_words(event, transcript))
+    return HeldItem(event, KINDS.get(event.type, ItemKind.OTHER), transcript)
 
 
 def with_remaining_words(event: SpeechEvent, remaining: RemainingWords) -> SpeechEvent:
@@ -51,7 +53,7 @@ def with_remaining_words(event: SpeechEvent, remaining: RemainingWords) -> Speec
     return replace(event, alternatives=[replace(best, text=remaining.text, words=words, **times)])
 
 
-def _timed_words(event: SpeechEvent, transcript: Transcript) -> tuple[TimedWord, ...]:
+def timed_words(event: SpeechEvent, transcript: Transcript) -> tuple[TimedWord, ...]:
     """The words of the first alternative on the gate's clock; none where one has no times."""
     best = event.alternatives[0] if event.alternatives else None
     if best is None or not best.words or transcript.end is None or not all(_is_timed(word) for word in best.words):

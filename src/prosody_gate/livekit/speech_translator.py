@@ -22,8 +22,10 @@ the session get its END.
 | cancel | - | nothing; what follows in the segment counts from after the cancelled overlap |
 | agent stops, gate never held (too short) | START, late | - |
 | agent stops after a cancel in this segment | START when speech comes again | - |
+| agent falls silent but keeps the floor (a tool runs) | new speech as it is; what is undecided stays kept back | - |
 | several overlaps decided at once | - | one START from the first onset, one END after the last |
 | flush | segment forgotten, sent or not: the session has ended it by itself | same |
+| a START sent between the flush and the VAD's new beginning | END at that beginning | same |
 | failure | START, late, then as they are | same |
 | the gate is closed | as they are | nothing of the segment that this cancelled; then as they are |
 """
@@ -86,6 +88,11 @@ class SpeechTranslator:
     def sent(self) -> bool:
         """Whether the session has a START without its END."""
         return self._onset_without_vad is not None or (self._segment is not None and self._segment.sent)
+
+    @property
+    def open(self) -> bool:
+        """Whether the VAD found speech that has not ended, or the session waits for an END."""
+        return self._segment is not None or self._onset_without_vad is not None
 
     def translate(self, event: VADEvent, time: float) -> list[VADEvent]:
         """Translate one event of the VAD, after the gate has got its frame.
@@ -151,13 +158,25 @@ class SpeechTranslator:
         self._onset_without_vad = None
         self._kept.clear()
 
+    def restarted(self, time: float) -> list[VADEvent]:
+        """The VAD has begun anew after a flush; gives the END of what the session got since it asked for that.
+
+        Args:
+            time: Where it begins in the gate's stream, in seconds.
+        """
+        segment = self._segment
+        onset = self._onset_without_vad if segment is None else segment.sent_onset
+        out = [self._end_event(onset, time, time)] if self.sent and onset is not None else []
+        self.flush()
+        return out
+
     def _may_send(self, segment: VadSegment) -> bool:
         driver = self._driver
         if self._is_cancelled_by_close(segment):
             return False
         if driver.transparent or driver.passing:
             return True
-        return not driver.agent_speaking and segment.cancelled_until is None
+        return not driver.agent_speaking and not driver.undecided and segment.cancelled_until is None
 
     def _is_cancelled_by_close(self, segment: VadSegment) -> bool:
         """Whether the end of the gate cancelled it: then the session never gets it."""
@@ -193,7 +212,7 @@ class SpeechTranslator:
             segment.sent, segment.sent_onset, self._onset_without_vad = True, self._onset_without_vad, None
             return []
         driver = self._driver
-        segment.sent = driver.transparent or driver.passing or not driver.agent_speaking
+        segment.sent = driver.transparent or driver.passing or not (driver.agent_speaking or driver.undecided)
         return [event] if segment.sent else []
 
     def _end(self, event: VADEvent, time: float) -> list[VADEvent]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from typing import Final
 
 from livekit import rtc
@@ -21,6 +22,10 @@ BEHIND: Final = 5.0
 
 BACKWARDS: Final = 1.0
 """Seconds by which a transcript may end before one that came earlier; more, and the clock has begun anew."""
+
+REMEMBERED_ALIGNMENTS: Final = 8
+"""Alignments kept: with the microphone off the gate's clock goes on, and what is said of the audio before that keeps
+its place."""
 
 DRIFT: Final = 0.1
 """Seconds by which recogniser and gate may have got different amounts of audio before they are aligned anew."""
@@ -45,6 +50,8 @@ class SttStreamClock:
         self._inner = inner
         self._pushed = 0.0
         self._aligned: float | None = None
+        self._alignments: deque[tuple[float, float]] = deque(maxlen=REMEMBERED_ALIGNMENTS)
+        """From how much of the recogniser's audio on which alignment holds; the newest is `_aligned`."""
         self._offset = 0.0
         self._zero: float | None = 0.0
         """The recogniser's time at the first audio that was pushed; None when that is to be found out."""
@@ -69,6 +76,7 @@ class SttStreamClock:
         alignment = self._driver.time - self._pushed
         if self._aligned is None or abs(alignment - self._aligned) > DRIFT:
             self._aligned = alignment
+            self._alignments.append((self._pushed, alignment))
         self._pushed += frame.duration
 
     def transcript(self, event: SpeechEvent, *, final: bool) -> Transcript:
@@ -98,11 +106,11 @@ class SttStreamClock:
         if self._announced is not None and seconds - offset <= self._pushed - self._announced:
             # No more than came since then: it has connected again, then or (Deepgram, in mid-speech) a little later.
             self._zero = self._announced = self._doubted = None
-        elif self._doubted is not None and -AHEAD <= now - (self._aligned + seconds - self._doubted) <= BEHIND:
+        elif self._doubted is not None and -AHEAD <= now - self._placed(seconds - self._doubted) <= BEHIND:
             # One transcript was late; the clock is the one it was.
             self._zero, self._doubted, self._estimated = self._doubted, None, False
         elif self._zero is not None:
-            end = self._aligned + seconds - self._zero
+            end = self._placed(seconds - self._zero)
             if now - end > BEHIND or seconds < self._newest - BACKWARDS:
                 if not self._estimated and now - end > BEHIND:
                     self._doubted = self._zero
@@ -113,12 +121,17 @@ class SttStreamClock:
             return None
         if self._estimated:
             self._zero = max(self._zero, by_arrival)
-        end = self._aligned + seconds - self._zero
+        end = self._placed(seconds - self._zero)
         if end <= now + AHEAD:
             self._newest = max(self._newest, seconds)
             if not self._estimated:
                 self._least_lag = min(self._least_lag, max(now - end, 0.0))
         return end
+
+    def _placed(self, position: float) -> float:
+        """Where a place in the recogniser's audio (s from its first frame) lies in the gate's stream."""
+        of_its_time = [aligned for begins, aligned in self._alignments if begins < position]
+        return position + (of_its_time or [self._alignments[0][1]])[-1]
 
     def _usual_lag(self) -> float:
         return self._least_lag if self._least_lag < math.inf else self._driver.gate.options.transcript_lag

@@ -74,6 +74,8 @@ class VadInferenceClock:
         self._flushes: deque[float] = deque()
         self.restarted = False
         """Whether the newest event was the first one after a flush."""
+        self.restarted_at = 0.0
+        """Where the VAD began anew, in seconds of its input."""
 
     @property
     def time(self) -> float:
@@ -92,7 +94,7 @@ class VadInferenceClock:
         """Take an inference event; `input_end` is how much audio (s) has come in."""
         self.restarted = event.timestamp < self._last
         if self.restarted:
-            self._base = self._flushes.popleft() if self._flushes else self._time
+            self._base = self.restarted_at = self._flushes.popleft() if self._flushes else self._time
         self._last = event.timestamp
         time = self._base + event.timestamp
         if time > input_end + 0.001:

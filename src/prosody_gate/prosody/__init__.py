@@ -3,9 +3,10 @@
 from .mel_spectrum import MEL_BANDS, MelSpectrum
 from .norms import NoiseFloor, SpeakerNorm
 from .pitch_tracker import Pitch, PitchTracker
-from .prosody_analyzer import ProsodyAnalyzer, ProsodyFrame
+from .prosody_analyzer import HISTORY_FRAMES, ProsodyAnalyzer, ProsodyFrame
 
 __all__ = [
+    "HISTORY_FRAMES",
     "MEL_BANDS",
     "MelSpectrum",
     "NoiseFloor",

@@ -1,27 +1,31 @@
 """What any live integration stands on: driver, transcript hold, listener thread, metrics. Knows no framework."""
 
 from .audio_feed import AudioFeed
-from .cancelled_words import RemainingWords, TimedWord, remaining_words
+from .cancelled_words import RemainingWords, remaining_words
 from .gate_driver import Follower, GateDriver
+from .missing_audio import MissingAudio
 from .played_audio import ArrivalClock, PlayedAudio
 from .prometheus_metrics import collectors, count_event
 from .session_metrics import MetricsRecorder, SessionMetrics
+from .stream_claim import StreamClaim
 from .threaded_listener import ThreadedListener, breathe
-from .transcript_hold import HeldItem, ItemKind, TranscriptHold
+from .transcript_hold import DropReason, HeldItem, ItemKind, TranscriptHold
 
 __all__ = [
     "ArrivalClock",
     "AudioFeed",
+    "DropReason",
     "Follower",
     "GateDriver",
     "HeldItem",
     "ItemKind",
     "MetricsRecorder",
+    "MissingAudio",
     "PlayedAudio",
     "RemainingWords",
     "SessionMetrics",
+    "StreamClaim",
     "ThreadedListener",
-    "TimedWord",
     "TranscriptHold",
     "breathe",
     "collectors",

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..gate import Gate, GateEventKind, Transcript
-
-
-@dataclass(frozen=True, slots=True)
-class TimedWord:
-    """A word of a transcript with its times on the gate's stream clock, in seconds."""
-
-    text: str
-    start: float
-    end: float
+from ..gate import Gate, GateEventKind, TimedWord, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +18,22 @@ class RemainingWords:
     """Indices of the words that are left; at least one, and not all."""
 
 
-def remaining_words(transcript: Transcript, words: Sequence[TimedWord], gate: Gate) -> RemainingWords | None:
+def remaining_words(transcript: Transcript, gate: Gate, *, of_known_speech: bool = False) -> RemainingWords | None:
     """Find the words of a transcript that do not lie in a cancelled overlap.
 
     Args:
-        transcript: The text, on the gate's clock.
-        words: Its words with their times, in order; none where the recogniser gives no times.
+        transcript: The text and its words, on the gate's clock.
         gate: Knows which speech was cancelled.
+        of_known_speech: Whether a word is left only where it lies in speech that the gate let through. For a transcript
+            of a cancelled overlap: a word beside all speech that the gate knows is taken to be of that overlap too.
 
     Returns:
-        What is left, or None where the transcript stays whole: no word was cancelled, all were, or the cancelled words
-        have an interrupt phrase, which shows that the times cannot be right.
+        What is left, or None where the transcript stays whole: it has no words with times, no word was cancelled, all
+        were, or the cancelled words have an interrupt phrase, which shows that the times cannot be right.
     """
-    cancelled = [_is_cancelled(word, transcript, gate) for word in words]
+    words = transcript.words
+    is_cut = _is_not_let_through if of_known_speech else _is_cancelled
+    cancelled = [is_cut(word, transcript, gate) for word in words]
     if not any(cancelled) or all(cancelled):
         return None
     kept = tuple(index for index, is_cancelled in enumerate(cancelled) if not is_cancelled)
@@ -47,6 +41,11 @@ def remaining_words(transcript: Transcript, words: Sequence[TimedWord], gate: Ga
     if gate.lexicon.match(cut).interrupt is not None:
         return None
     return RemainingWords(_text_of(kept, transcript.text, [word.text for word in words]), kept)
+
+
+def _is_not_let_through(word: TimedWord, transcript: Transcript, gate: Gate) -> bool:
+    alone = Transcript(at=transcript.at, text=word.text, start=word.start, end=word.end)
+    return _is_cancelled(word, transcript, gate) or not gate.covers_let_through(alone)
 
 
 def _is_cancelled(word: TimedWord, transcript: Transcript, gate: Gate) -> bool:

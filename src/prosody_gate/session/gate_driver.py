@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
+from .stream_claim import StreamClaim
 
 logger = logging.getLogger("prosody_gate")
 
@@ -37,6 +38,8 @@ class GateDriver:
             made from (will transcripts come?) is known by then.
         on_event: Called with every event, after the followers.
         on_error: Called with the first error; from then on the driver is transparent.
+        may_hold: Whether the gate may hold anything, asked before each step; while it may not, it takes the agent for
+            silent, and everything passes. None for always.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class GateDriver:
         *,
         on_event: Callable[[GateEvent], None],
         on_error: Callable[[Exception], None],
+        may_hold: Callable[[], bool] | None = None,
     ) -> None:
         self._gate = gate if isinstance(gate, Gate) else None
         self._make_gate = None if isinstance(gate, Gate) else gate
@@ -52,12 +56,14 @@ class GateDriver:
         """Stream time (s) of the audio that has arrived; the gate's own lies behind it by what the VAD takes."""
         self.attached = False
         """Whether a session says when the agent speaks."""
+        self._claim = StreamClaim()
         self._followers: list[Follower] = []
         self._on_event = on_event
         self._on_error = on_error
+        self._may_hold = may_hold
+        self._agent_speaks = False
         self._failed = False
         self._closed = False
-        self._primary: object | None = None
 
     @property
     def gate(self) -> Gate:
@@ -75,7 +81,18 @@ class GateDriver:
     @property
     def transparent(self) -> bool:
         """Whether everything passes: after an error, and after the end."""
-        return self._failed or self._closed or self.gate.failure is not None
+        if self._failed or self._closed:
+            return True
+        try:
+            return self.gate.failure is not None
+        except Exception as error:  # it cannot be made
+            self.fail(error)
+            return True
+
+    @property
+    def lets_all_pass(self) -> bool:
+        """Whether everything passes at this moment: the driver is transparent, or the gate may hold nothing."""
+        return self.transparent or not self._holds_now()
 
     @property
     def closed(self) -> bool:
@@ -93,6 +110,12 @@ class GateDriver:
         return not self.transparent and self.gate.state in UNDECIDED
 
     @property
+    def undecided_words(self) -> bool:
+        """Whether the transcript of what is undecided has more than ignore phrases."""
+        overlap = self.gate.held_overlap if self.undecided else None
+        return bool(overlap and overlap.transcript and not self.gate.lexicon.match(overlap.transcript).ignore_only)
+
+    @property
     def passing(self) -> bool:
         """Whether the user speaks and everything passes."""
         return self.gate.state is GateState.PASSING
@@ -107,20 +130,18 @@ class GateDriver:
             self._followers.remove(follower)
 
     def claim(self, stream: object) -> bool:
-        """Ask to be the stream that feeds the gate: the first that is open is, and keeps the part until it ends."""
-        if self._primary is None:
-            self._primary = stream
-        return self._primary is stream
+        """Ask, with each piece of audio, to be the stream that feeds the gate; see `StreamClaim`."""
+        return self._claim.claim(stream)
 
     def leave(self, stream: object) -> None:
-        """The stream ends: the next one that claims the part has it."""
-        if self._primary is stream:
-            self._primary = None
+        """The stream ends: the one that takes its place has the part."""
+        self._claim.leave(stream)
 
     def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> None:
         """Push the next frame of the user's channel; see `Gate.push`."""
+        self._ask_whether_it_may_hold()
         self._step(lambda: self.gate.push(frame, speech_probability))
-        if not self.attached and self.gate.time >= UNATTACHED_PATIENCE:
+        if not self.attached and self.has_gate and self.gate.time >= UNATTACHED_PATIENCE:
             self.attached = True
             logger.warning(
                 "no session is attached: the gate does not learn when the agent speaks and holds nothing; "
@@ -129,13 +150,37 @@ class GateDriver:
 
     def push_transcript(self, transcript: Transcript) -> None:
         """Push a transcript; see `Gate.push_transcript`."""
+        self._ask_whether_it_may_hold()
         self._step(lambda: self.gate.push_transcript(transcript))
 
-    def agent_changed(self, speaking: bool) -> None:
-        """The agent begins or ends to speak, now."""
-        if not speaking and not self.has_gate:
+    def new_speaker(self) -> None:
+        """Somebody else has the microphone from now on; see `Gate.new_speaker`."""
+        if self.has_gate:
+            self.gate.new_speaker()
+
+    @property
+    def gets_transcripts(self) -> bool:
+        """Whether the recogniser gets the user's audio now; see `Gate.is_transcribed`."""
+        return self.gate.is_transcribed
+
+    @gets_transcripts.setter
+    def gets_transcripts(self, value: bool) -> None:
+        if self.has_gate:
+            self.gate.is_transcribed = value
+
+    def agent_changed(self, speaking: bool, *, keeps_floor: bool = False) -> None:
+        """The agent begins or ends to speak, now.
+
+        Args:
+            speaking: Whether it speaks from now on.
+            keeps_floor: Whether it has more to say: it is silent because a tool runs, say. See `Gate.agent_paused`.
+        """
+        self._agent_speaks = speaking
+        if (not speaking and not self.has_gate) or self.transparent:
             return
-        change = self.gate.agent_started if speaking else self.gate.agent_stopped
+        change = self.gate.agent_stopped
+        if not self.lets_all_pass and (speaking or keeps_floor):
+            change = self.gate.agent_started if speaking else self.gate.agent_paused
         self._step(lambda: change(self.time))
 
     def close(self) -> None:
@@ -155,12 +200,31 @@ class GateDriver:
         if self._failed or self._closed:
             return
         self._failed = True
+        if self._gate is None:
+            logger.error("the gate cannot be made; everything passes", exc_info=error)
+            self._on_error(error)
+            return
         if error is not self.gate.failure:
             logger.error("the gate failed and is transparent from here on", exc_info=error)
         # What it held is sent as released; a gate that failed by itself has done so already.
         released = [] if self.gate.failure is not None else self.gate.abandon(error)
         self._send(released)
         self._on_error(error)
+
+    def _ask_whether_it_may_hold(self) -> None:
+        if self._may_hold is None or self.transparent:
+            return
+        holds = self._holds_now()
+        if self._agent_speaks and holds != self.gate.agent_speaking:
+            change = self.gate.agent_started if holds else self.gate.agent_stopped
+            self._step(lambda: change(self.time))
+
+    def _holds_now(self) -> bool:
+        try:
+            return self._may_hold is None or self._may_hold()
+        except Exception as error:
+            self.fail(error)
+            return False
 
     def _step(self, step: Callable[[], list[GateEvent]]) -> None:
         if self.transparent:

@@ -26,8 +26,8 @@ class ThreadedListener:
     """A `Listener` around another, which gets the same audio on one worker thread, a little later.
 
     `start`, `push` and `finish` only put work into a queue. `push` and `finish` return the newest hypothesis that
-    is there by now and was not returned yet. The thread starts with the first overlap and ends with `close`, or
-    when this object is collected.
+    is there by now and was not returned yet. The thread starts with `prepare`, or the first overlap, and ends with
+    `close`, or when this object is collected.
 
     Args:
         listener: Does the recognition; nobody else may use it.
@@ -42,15 +42,20 @@ class ThreadedListener:
         self._returned: Hypothesis | None = None
         self._gave_up = False
 
+    def prepare(self) -> None:
+        """Start the thread, so that the first overlap need not wait for it."""
+        if self._thread is not None:
+            return
+        self._thread = threading.Thread(
+            target=_recognise, args=(self._listener, self._work, self._mailbox), name="prosody-gate-listener"
+        )
+        self._thread.daemon = True
+        self._thread.start()
+        weakref.finalize(self, self._work.put, None)
+
     def start(self, pre_roll: npt.NDArray[np.float32], *, onset: float) -> None:
         """Begin an overlap; see `Listener.start`."""
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=_recognise, args=(self._listener, self._work, self._mailbox), name="prosody-gate-listener"
-            )
-            self._thread.daemon = True
-            self._thread.start()
-            weakref.finalize(self, self._work.put, None)
+        self.prepare()
         self._overlap += 1
         self._returned = None
         self._gave_up = False

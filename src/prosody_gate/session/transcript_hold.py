@@ -14,26 +14,23 @@ which comes out as it went in.
 | end of speech | sent | held with the words before it; dropped where its start was never sent |
 | confirm, release | - | what is held of the overlap is sent, in order |
 | cancel | - | its transcripts are dropped; the end of an utterance whose start was sent is sent |
-| the gate is transparent (failed or closed) | sent, after all that is held | same |
+| the gate is transparent (failed or closed), or may hold nothing | sent, after all that is held | same |
 | anything else | sent | sent |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from ..gate import GateEvent, GateEventKind, OverlapView, Transcript
-from .cancelled_words import RemainingWords, TimedWord, remaining_words
+from ..gate import LATE_TRANSCRIPT, GateEvent, GateEventKind, Transcript
+from .cancelled_words import RemainingWords, remaining_words
 from .gate_driver import GateDriver
 
 MAX_HELD: Final = 256
 """Items held at most; with more the oldest is sent, whatever the gate decides about it later."""
-
-FORGOTTEN: Final = 5.0
-"""Seconds after a cancelled overlap in which a transcript without times of its own is still taken to be its."""
 
 PATIENCE: Final = 2.0
 """Seconds beyond the longest time the gate may take, after which a held item is given up: sent, or dropped where it is
@@ -55,6 +52,19 @@ class ItemKind(StrEnum):
     """Anything else; never held."""
 
 
+class DropReason(StrEnum):
+    """Why the session does not get a transcript."""
+
+    CANCELLED = "cancelled"
+    """Its overlap was cancelled."""
+    STRAY = "stray"
+    """It is a backchannel over the agent and describes no speech that the gate knows."""
+    OVERDUE = "overdue"
+    """It is a backchannel that nothing was decided about for too long."""
+    CLEARED = "cleared"
+    """The session has closed the stream, to clear the user's turn, say, while it was held."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeldItem(Generic[Payload]):
     """One item of a recogniser's stream."""
@@ -63,9 +73,7 @@ class HeldItem(Generic[Payload]):
     """What the session gets when the item is sent."""
     kind: ItemKind
     transcript: Transcript
-    """Text and times on the gate's stream clock; without text where the item has none."""
-    words: Sequence[TimedWord] = ()
-    """The words with their times, in order; none where the recogniser gives no times."""
+    """Text, words and times on the gate's stream clock; without text where the item has none."""
 
 
 @dataclass(slots=True)
@@ -97,7 +105,7 @@ class TranscriptHold(Generic[Payload]):
 
     Args:
         driver: The session's gate.
-        on_drop: Called with each payload whose transcript is dropped.
+        on_drop: Called with each payload whose transcript is dropped, and why.
         cut: Makes the payload of a transcript with fewer words; None where transcripts are sent whole.
     """
 
@@ -105,7 +113,7 @@ class TranscriptHold(Generic[Payload]):
         self,
         driver: GateDriver,
         *,
-        on_drop: Callable[[Payload], None],
+        on_drop: Callable[[Payload, DropReason], None],
         cut: Callable[[Payload, RemainingWords], Payload] | None = None,
     ) -> None:
         self._driver = driver
@@ -144,7 +152,7 @@ class TranscriptHold(Generic[Payload]):
         self._now = now
         if item.kind is ItemKind.OTHER:
             return [item.payload]
-        if self._driver.transparent:
+        if self._driver.lets_all_pass:
             return [*self.release(), *self._with_start(item.payload, self._utterance)]
         if item.kind is ItemKind.SPEECH_START:
             return self._push_start(item)
@@ -183,8 +191,10 @@ class TranscriptHold(Generic[Payload]):
             text = held.item.transcript.text
             decision = self._driver.gate.decision_of(held.overlap)
             is_backchannel = not text.strip() or self._is_backchannel(text)
-            if decision is GateEventKind.CANCEL or (decision is None and is_backchannel):
+            if decision is GateEventKind.CANCEL:
                 out += self._cancelled(held)
+            elif decision is None and is_backchannel:
+                out += self._dropped(held, DropReason.OVERDUE)
             else:
                 out += self._sent(held)
         return out
@@ -200,25 +210,27 @@ class TranscriptHold(Generic[Payload]):
 
     def clear(self) -> None:
         """Forget all that is held: nobody gets it."""
+        for held in self._held:
+            self._dropped(held, DropReason.CLEARED)
         self._held.clear()
         self._utterance = _Utterance()
 
     def _push_start(self, item: HeldItem[Payload]) -> list[Payload]:
-        passes = not self._driver.agent_speaking or self._driver.passing
+        passes = self._driver.passing or not (self._driver.agent_speaking or self._driver.undecided)
         self._utterance = _Utterance(start=item.payload, start_sent=passes)
         return [item.payload] if passes else []
 
     def _push_transcript(self, item: HeldItem[Payload]) -> list[Payload]:
-        overlap = self._overlap_of(item.transcript)
+        overlap = self._driver.gate.overlap_of(item.transcript)
         if overlap is None:
             if self._is_stray_backchannel(item.transcript):
-                self._on_drop(item.payload)
+                self._on_drop(item.payload, DropReason.STRAY)
                 return []
             return self._with_start(self._without_cancelled_words(item), self._utterance)
         if overlap.decision is None:
             return self._hold(item, overlap.number)
-        if overlap.decision is GateEventKind.CANCEL:
-            self._on_drop(item.payload)
+        if overlap.decision is GateEventKind.CANCEL and self._is_dropped(item.transcript, overlap.speech_end):
+            self._on_drop(item.payload, DropReason.CANCELLED)
             return []
         return self._with_start(self._without_cancelled_words(item), self._utterance)
 
@@ -235,11 +247,27 @@ class TranscriptHold(Generic[Payload]):
         self._utterance = _Utterance()
         return out
 
-    def _overlap_of(self, transcript: Transcript) -> OverlapView | None:
-        overlap = self._driver.gate.overlap_of(transcript)
-        if overlap is None or overlap.decision is not GateEventKind.CANCEL or transcript.end is not None:
-            return overlap
-        return overlap if transcript.at - overlap.speech_end <= FORGOTTEN else None
+    def _says_more(self, transcript: Transcript) -> bool:
+        """Whether a transcript that is taken for a cancelled overlap's says more than that it was one."""
+        gate = self._driver.gate
+        return gate.lexicon.match(transcript.text).interrupt is not None or gate.covers_let_through(transcript)
+
+    def _is_dropped(self, transcript: Transcript, speech_end: float) -> bool:
+        """Whether a transcript that comes after the cancel of its overlap, which ended at `speech_end` (s), is dropped.
+
+        Not where it may be more than that: missed words are worse than a backchannel that comes through.
+        """
+        gate = self._driver.gate
+        if not transcript.text.strip():
+            return True
+        if self._says_more(transcript):
+            return False
+        is_late = transcript.at - speech_end > LATE_TRANSCRIPT
+        if self._is_backchannel(transcript.text):
+            return gate.agent_speaking or transcript.end is not None or not is_late
+        # Other words may be an answer too soft for the VAD, which by its arrival is taken for the overlap's.
+        is_answer = transcript.final and not gate.agent_speaking
+        return not is_answer and not is_late
 
     def _is_stray_backchannel(self, transcript: Transcript) -> bool:
         """Whether it describes no speech that the gate knows, comes while the agent speaks, and is a backchannel."""
@@ -258,8 +286,13 @@ class TranscriptHold(Generic[Payload]):
         return [] if len(self._held) <= MAX_HELD else self._sent(self._held.pop(0))
 
     def _cancelled(self, held: _Held[Payload]) -> list[Payload]:
+        if held.item.kind is ItemKind.TRANSCRIPT and self._says_more(held.item.transcript):
+            return self._sent(held)
+        return self._dropped(held, DropReason.CANCELLED)
+
+    def _dropped(self, held: _Held[Payload], reason: DropReason) -> list[Payload]:
         if held.item.kind is ItemKind.TRANSCRIPT:
-            self._on_drop(held.item.payload)
+            self._on_drop(held.item.payload, reason)
             return []
         # The end of an utterance whose start the session has.
         return [held.item.payload] if held.utterance.start_sent and held.utterance.start is not None else []
@@ -268,9 +301,13 @@ class TranscriptHold(Generic[Payload]):
         return self._with_start(self._without_cancelled_words(held.item), held.utterance)
 
     def _without_cancelled_words(self, item: HeldItem[Payload]) -> Payload:
-        if self._cut is None or not item.words:
+        if self._cut is None or not item.transcript.words:
             return item.payload
-        remaining = remaining_words(item.transcript, item.words, self._driver.gate)
+        gate = self._driver.gate
+        overlap = gate.overlap_of(item.transcript)
+        is_cancelled = overlap is not None and overlap.decision is GateEventKind.CANCEL
+        covers = is_cancelled and gate.covers_let_through(item.transcript)
+        remaining = remaining_words(item.transcript, gate, of_known_speech=covers)
         return item.payload if remaining is None else self._cut(item.payload, remaining)
 
     def _with_start(self, payload: Payload, utterance: _Utterance[Payload]) -> list[Payload]:

@@ -1,0 +1,45 @@
+"""Which of several streams of one VAD or one recogniser is the gate's own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BESIDE: Final = 25
+"""Pieces of audio that the gate's stream gets beside another one, after which that one is somebody else's."""
+
+
+class StreamClaim:
+    """The first stream has the part until it ends; then the one that takes its place has it.
+
+    A session that hands over to another agent, or clears the user's turn, opens the next stream about when it closes
+    the one before. A stream that gets audio beside the gate's own for longer belongs to a second session on the same
+    VAD and recogniser (LiveKit's `WarmTransferTask` opens one): it never gets the part.
+    """
+
+    def __init__(self) -> None:
+        self._primary: object | None = None
+        self._pieces = 0
+        self._since: dict[object, int] = {}
+        self._others: set[object] = set()
+
+    def claim(self, stream: object) -> bool:
+        """Ask for the part, at the start of a stream and with each piece of its audio; whether it has the part."""
+        if self._primary is None and stream not in self._others:
+            self._primary = stream
+        if self._primary is stream:
+            self._pieces += 1
+            return True
+        if self._pieces - self._since.setdefault(stream, self._pieces) >= BESIDE:
+            self._others.add(stream)
+        return False
+
+    def has(self, stream: object) -> bool:
+        """Whether it has the part now."""
+        return self._primary is stream
+
+    def leave(self, stream: object) -> None:
+        """The stream ends."""
+        if self._primary is stream:
+            self._primary = None
+        self._since.pop(stream, None)
+        self._others.discard(stream)
