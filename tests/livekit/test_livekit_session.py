@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
-from livekit.agents import Agent
+from livekit.agents import Agent, inference
 from livekit.agents.stt import SpeechEventType
 from livekit.agents.telemetry import tracer
+from livekit.agents.vad import VAD
 from livekit.plugins import silero
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -50,6 +51,20 @@ class Clips:
         samples, rate = sf.read(self._folder / rows[index]["audio"], dtype="int16")
         assert rate == RATE
         return samples
+
+
+class InUse:
+    """The VAD that the sessions of a test are made with."""
+
+    make: Callable[[], VAD] = silero.VAD.load
+
+
+@pytest.fixture(params=[silero.VAD.load, inference.VAD], ids=["silero", "inference"], autouse=True)
+def vad_in_use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_gate = "without_the_gate" in request.node.name
+    if without_gate and request.param is inference.VAD:
+        pytest.skip("what LiveKit does by itself is shown with one VAD")
+    monkeypatch.setattr(InUse, "make", request.param)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +119,7 @@ def go(
     """Run one session in real time, with the gate or without."""
 
     async def run():
-        vad = silero.VAD.load()
+        vad = InUse.make()
         recogniser = stt or ScriptedSTT(script)
         turn_handling = options.pop("turn_handling", {})
         if not gated:

@@ -203,11 +203,11 @@ class VirtualCall:
 
 
 class ToolCalling(Agent):
-    """Says that it looks something up, runs a tool for `runs` seconds, and says what it found; a second each."""
+    """Says that it looks something up, runs a tool for `runs` seconds, and says what it found; `seconds` each."""
 
-    def __init__(self, *, runs: float) -> None:
+    def __init__(self, *, runs: float, seconds: float = 1.0) -> None:
         super().__init__(instructions="test", llm=EchoLLM(), tts=ToneTTS())
-        self.runs = runs
+        self.runs, self.seconds = runs, seconds
         self.said: list[str] = []
 
     @function_tool
@@ -228,7 +228,7 @@ class ToolCalling(Agent):
     async def tts_node(self, text: Any, model_settings: Any) -> Any:
         async for _ in text:
             pass
-        async for frame in tone(1.0):
+        async for frame in tone(self.seconds):
             yield frame
 
 
