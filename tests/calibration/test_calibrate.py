@@ -19,7 +19,7 @@ from prosody_gate.audio import amplified
 from prosody_gate.bench import read_manifest
 from prosody_gate.bench.scene import over_telephone
 from prosody_gate.calibration.calibration import calibrate, input_gain
-from prosody_gate.calibration.kept_recordings import MANIFEST, check_keep_folder
+from prosody_gate.calibration.guided_recording import MANIFEST, check_keep_folder
 from prosody_gate.calibration.measured_sound import MeasuredSound, RecordedSound, geometric_mean
 from prosody_gate.calibration.room_findings import find_mains_hum
 from prosody_gate.calibration.vad_thresholds import choose_vad_options

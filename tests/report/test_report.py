@@ -20,9 +20,9 @@ from prosody_gate.errors import OptionError
 from prosody_gate.gate import GateEvent, GateEventKind, GateOptions, Transcript
 from prosody_gate.replay import ReplayResult, Span, TracePoint
 from prosody_gate.report import Summary, check_plot_path, decision_table, plot_timeline, to_json
-from prosody_gate.report.envelope import read_envelope
 from prosody_gate.report.timeline_figure import TimelineFigure, rows_of
 from prosody_gate.report.timeline_labels import Placed, place_labels
+from prosody_gate.report.timeline_row import read_envelope
 
 NAN = float("nan")
 SHARES = {"prior": 0.0, "words": -2.34, "listener": 3.16, "time": -10.05, "voice": 0.04, "context": -0.25}

@@ -75,6 +75,10 @@ def workplace(folder: Path) -> Path:
     speech = call[4 * rate : 24 * rate, 0]
     soundfile.write(folder / "speech.wav", speech + np.random.default_rng(2).normal(0.0, 8e-4, len(speech)), rate)
     soundfile.write(folder / "user.wav", call[:, 1], rate)
+    # The same call at a speakerphone: what the agent plays comes back 80 ms later.
+    soundfile.write(folder / "played.wav", call[:, 0], rate)
+    echo = np.concatenate((np.zeros(round(0.08 * rate)), 0.2 * call[:, 0]))[: len(call)]
+    soundfile.write(folder / "mic.wav", np.clip(call[:, 1] + echo, -1.0, 1.0), rate)
     clips: list[dict[str, Any]] = [
         {"audio": "user.wav", "label": "backchannel", "start": 6.5, "end": 8.5},
         {"audio": "user.wav", "label": "interruption", "start": 40.8, "end": 42.5},

@@ -44,9 +44,8 @@ from prosody_gate.tuning import (
     prepare_recordings,
     score,
 )
-from prosody_gate.tuning.caches import CachedStream
-from prosody_gate.tuning.folds import TuningEvent, folds_of
-from prosody_gate.tuning.front_end import FrontEnd
+from prosody_gate.tuning.front_end import CachedStream, FrontEnd
+from prosody_gate.tuning.material import TuningEvent, folds_of
 from prosody_gate.tuning.recordings import Evaluation, Recordings
 from prosody_gate.tuning.search_space import loosest
 from prosody_gate.tuning.selection import best_of, held_out_gain

@@ -1,10 +1,8 @@
 """Measures a microphone, its room and its user."""
 
 from .calibration import Calibration, calibrate
-from .guided_recording import TASKS, Recorded, Task, record_tasks
-from .kept_recordings import check_keep_folder, keep
+from .guided_recording import TASKS, Recorded, Rehearsal, Task, check_keep_folder, keep, record_tasks, rehearse
 from .measured_sound import RecordedSound, Samples
-from .rehearsal import Rehearsal, rehearse
 from .sound_device import LoudspeakerPlayer, MicrophoneRecorder, Player
 
 __all__ = [

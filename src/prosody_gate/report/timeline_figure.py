@@ -13,10 +13,9 @@ from ..audio import AudioFile
 from ..gate import GateEventKind, GateOptions
 from ..replay import ReplayResult, Span
 from .decision_table import PICTURE, text_notes
-from .envelope import Envelope, read_envelope
 from .json_report import Summary
 from .timeline_labels import DPI, INK, TEXT_SIZE, fonts
-from .timeline_row import AGENT, LEFT, MARKERS, RIGHT, TimelineRow, Trace, peak_of
+from .timeline_row import AGENT, LEFT, MARKERS, RIGHT, Envelope, TimelineRow, Trace, peak_of, read_envelope
 
 WIDTH: Final = 15.0
 """Of the picture, in inches: it fits a screen, whatever the length of the recording."""

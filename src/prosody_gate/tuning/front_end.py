@@ -2,15 +2,210 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final
 
-from ..bench import Call, Clip, ItemStreamReader, SceneOptions
-from ..evidence import EvidenceSource, EvidenceWeights, VoiceEvidence, default_sources
-from ..gate import GateOptions
+import numpy as np
+import numpy.typing as npt
+
+from ..bench import Call, Clip, ItemStream, ItemStreamReader, SceneOptions
+from ..evidence import EvidenceSource, EvidenceWeights, GruNetwork, VoiceEvidence, VoiceFeatures, default_sources
+from ..gate import GateEvent, GateOptions
 from ..gate_factory import GateFactory
-from ..listener import SharedListener
+from ..listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
+from ..prosody import Pitch, PitchTracker, ProsodyAnalyzer, ProsodyFrame
+from ..replay import Span
 from ..vad import DetectorName
-from .caches import CachedStream, CachedVoice
+
+
+class CachedStream:
+    """A stream that gates with any options can be driven over, each with the events that it would give live.
+
+    The gate itself runs anew for each set of options; speech probabilities, measured frames, the voice network's
+    output and the listener's words come from memory. What an option does change (where an overlap begins, when the
+    listener has to stop) is computed when it first occurs.
+
+    Args:
+        front_end: Of this process.
+        stream: An item with audio; kept.
+    """
+
+    def __init__(self, front_end: FrontEnd, stream: ItemStream) -> None:
+        assert stream.frames is not None
+        self._front_end = front_end
+        self.stream = stream
+        """What the gates get."""
+        self._analyzer = front_end.settings.gates.make_analyzer(partial(CachedAnalyzer, MeasuredFrames()))
+        self._voice = VoiceRuns()
+        self._steps = ListenerSteps()
+        self._frame_at = frames_then_silence(stream.frames)
+
+    def play(self, options: GateOptions) -> list[GateEvent]:
+        """The events of a gate with these options.
+
+        Raises:
+            Exception: Whatever made the gate fail.
+        """
+        front_end = self._front_end
+        self._analyzer.reset()
+        front_end.voice.runs = self._voice
+        decoder = front_end.decoder
+        gate = front_end.settings.gates.gate(
+            options=options,
+            listener=None if decoder is None else CachedListener(self._steps, decoder, self._frame_at),
+            sources=front_end.sources,
+            analyzer=self._analyzer,
+            expects_transcripts=self.stream.transcribed,
+        )
+        return self.stream.drive(gate)
+
+    def overlaps(self, options: GateOptions) -> list[Span]:
+        """User speech that begins while the agent speaks, as these options find it."""
+        return self.stream.with_options(options).overlaps
+
+
+_NOTHING: Final = np.zeros(0, np.float32)
+
+
+class VoiceRun:
+    """The network's log-odds over the frames from one first frame on, as far as they were asked for."""
+
+    def __init__(self, network: GruNetwork) -> None:
+        self._network = network
+        self._features = VoiceFeatures()
+        self._state = network.initial_state()
+        self._log_odds: list[float] = []
+
+    def log_odds(self, place: int, frame: ProsodyFrame) -> float:
+        """Of the frame at a place; all places before it were asked for earlier."""
+        if place == len(self._log_odds):
+            self._log_odds.append(self._network.step(self._features.of(frame), self._state))
+        return self._log_odds[place]
+
+
+@dataclass(slots=True)
+class VoiceRuns:
+    """The runs over one stream, by the time of their first frame."""
+
+    by_start: dict[float, VoiceRun] = field(default_factory=dict)
+
+
+class CachedVoice(VoiceEvidence):
+    """Gives what the voice evidence would give: no option changes the network's output for the same frames.
+
+    Set `runs` to those of the stream at hand before a replay.
+
+    Args:
+        weights: The fitted weights.
+    """
+
+    def __init__(self, weights: EvidenceWeights) -> None:
+        self.runs = VoiceRuns()
+        self._true_network = GruNetwork(weights.network)
+        super().__init__(weights)
+
+    def reset(self) -> None:
+        """A new overlap begins."""
+        super().reset()
+        reader = _RunReader(self.runs, self._true_network)
+        self._features = _FramesAsTheyAre(reader)
+        self._network = reader
+
+
+class _RunReader(GruNetwork):
+    """Stands in for the network during one overlap."""
+
+    def __init__(self, runs: VoiceRuns, network: GruNetwork) -> None:
+        self._runs = runs
+        self._true_network = network
+        self._run: VoiceRun | None = None
+        self._place = 0
+        self.frame: ProsodyFrame | None = None
+
+    def initial_state(self) -> npt.NDArray[np.float32]:
+        return _NOTHING
+
+    def step(self, features: npt.NDArray[np.float32], state: npt.NDArray[np.float32]) -> float:
+        frame = self.frame
+        assert frame is not None
+        if self._run is None:
+            self._run = self._runs.by_start.setdefault(frame.time, VoiceRun(self._true_network))
+        self._place += 1
+        return self._run.log_odds(self._place - 1, frame)
+
+
+class _FramesAsTheyAre(VoiceFeatures):
+    """Hands the frame itself to the reader: its features are computed only where the network has to run."""
+
+    def __init__(self, reader: _RunReader) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def of(self, frame: ProsodyFrame) -> npt.NDArray[np.float32]:
+        self._reader.frame = frame
+        return _NOTHING
+
+
+@dataclass(slots=True)
+class MeasuredFrames:
+    """What is known of the frames of one stream, by their number from 0."""
+
+    frames: dict[int, ProsodyFrame] = field(default_factory=dict)
+    pitches: dict[int, Pitch] = field(default_factory=dict)
+
+
+class CachedAnalyzer(ProsodyAnalyzer):
+    """Gives what a fresh analyzer would give, from memory where it can.
+
+    No option of the gate changes what a frame sounds like. It only decides which frames are the user's own turn, and
+    so the norms that pitch and level are compared with: those are always computed anew.
+
+    Args:
+        known: What earlier replays of the same stream, from the same starting point, have measured; added to.
+        **start: As for `ProsodyAnalyzer`.
+    """
+
+    def __init__(self, known: MeasuredFrames, **start: Any) -> None:
+        super().__init__(**start)
+        self._known = known
+        self._pitch = self._tracker = _CachedTracker(known.pitches)
+
+    def learn(self) -> None:
+        """Update the user's norms with the newest frame."""
+        self._tracker.frame = self._frames - 1
+        super().learn()
+
+    def _measure(self, age: int) -> ProsodyFrame:
+        number = self._frames - 1 - age
+        known = self._known.frames.get(number)
+        if known is None:
+            self._tracker.frame = number
+            known = self._known.frames[number] = super()._measure(age)
+            return known
+        self._semitones.append(12.0 * math.log2(known.pitch_hz) if known.voiced else math.nan)
+        return replace(
+            known,
+            pitch_semitones=self.speaker_norm.semitones(known.pitch_hz) if known.voiced else math.nan,
+            pitch_slope=self._slope(),
+            relative_level_db=self.speaker_norm.relative_level_db(known.level_dbfs),
+        )
+
+
+class _CachedTracker(PitchTracker):
+    """Looks up the pitch of the frame it is set to."""
+
+    def __init__(self, known: dict[int, Pitch]) -> None:
+        super().__init__()
+        self._known = known
+        self.frame = 0
+
+    def track(self, samples: npt.NDArray[np.float32]) -> Pitch:
+        pitch = self._known.get(self.frame)
+        if pitch is None:
+            pitch = self._known[self.frame] = super().track(samples)
+        return pitch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from typing import Final
 
 from ..bench import Call, Clip, SkippedLine
 from ..gate import GateOptions
-from .folds import TuningEvent
 from .front_end import TuneSettings
+from .material import TuningEvent
 from .recordings import Evaluation, Recordings
 
 BATCH: Final = 8

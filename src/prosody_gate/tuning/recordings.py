@@ -10,9 +10,8 @@ from ..bench import AMBIGUOUS, Call, Clip, SkippedLine, best_label
 from ..errors import AudioError
 from ..gate import GateEvent, GateEventKind, GateOptions
 from ..replay import ALWAYS, Span
-from .caches import CachedStream
-from .folds import TuningEvent
-from .front_end import FrontEnd, TuneSettings
+from .front_end import CachedStream, FrontEnd, TuneSettings
+from .material import TuningEvent
 from .search_space import loosest
 
 

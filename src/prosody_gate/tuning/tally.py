@@ -9,7 +9,7 @@ from typing import Final
 
 from ..bench import IN_TIME
 from ..errors import OptionError
-from .folds import TuningEvent
+from .material import TuningEvent
 
 WITHIN_LIMITS: Final = 0.02
 """How much of its weight an error still has within its limit: of two that keep both limits equally fast, the one that

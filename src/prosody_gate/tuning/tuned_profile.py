@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..bench import Outcome, SystemScore, Verdict
 from ..gate import GateOptions
 from ..profile import Microphone, Profile, installed_version, today
-from .folds import TuningEvent
+from .material import TuningEvent
 from .selection import TuneResult
 from .tuner import Tuner
 

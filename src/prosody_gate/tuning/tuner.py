@@ -7,7 +7,7 @@ from typing import Final
 
 from ..bench import Call
 from ..gate import GateOptions
-from .folds import folds_of
+from .material import folds_of
 from .parallel_recordings import ParallelRecordings
 from .recordings import Evaluation
 from .search_space import SearchSpace, with_evidence
