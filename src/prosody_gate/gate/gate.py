@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -25,7 +23,7 @@ from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions
 from .life_cycle import Cause, LifeCycle
 from .overlap import LATE_TRANSCRIPT, Overlap, OverlapView, Transcript
-from .speech_history import MATCH_TOLERANCE, SpeechHistory, SpeechSegment, without_beginning
+from .speech_history import SpeechHistory
 
 logger = logging.getLogger("prosody_gate")
 
@@ -287,15 +285,7 @@ class Gate:
         Without times it may have where it is the first final transcript since speech that was passed: where it begins
         with what is known of that speech, else where it is more than one ignore phrase.
         """
-        if transcript.start is not None and transcript.end is not None:
-            return self._history.shares_let_through(transcript.start, transcript.end)
-        passed = self._history.awaiting_final(transcript)
-        if passed is None:
-            return False
-        if passed.text:
-            return without_beginning(transcript.text, passed.text) != transcript.text
-        sentences = re.split(r"[.!?]+\s+", transcript.text.strip())
-        return len(sentences) > 1 or not self._lexicon.match(transcript.text).ignore_only
+        return self._history.covers_let_through(transcript, self._lexicon)
 
     # Clock and errors
 
@@ -431,7 +421,7 @@ class Gate:
         segment = self._history.described_by(transcript, lag=self.options.transcript_lag)
         if segment is None or not transcript.text.strip():
             return
-        own = self._words_of_its_own(transcript, segment)
+        own = self._history.words_of_overlap(transcript, segment, self._lexicon, self.options)
         self._history.note(segment, transcript)
         overlap = segment.overlap
         if overlap is None or overlap.decision in (GateEventKind.CONFIRM, GateEventKind.RELEASE):
@@ -446,32 +436,6 @@ class Gate:
             self._confirm_if_sure(overlap)
         else:
             self._reopen_if_wrong(overlap)
-
-    def _words_of_its_own(self, transcript: Transcript, segment: SpeechSegment) -> Transcript | None:
-        """The part of a transcript that tells about an overlap: not what was said before the agent began.
-
-        Returns:
-            None where nothing is left, or nobody can tell what is.
-        """
-        passed = None if segment.overlap is None else self._history.passed_before(segment.onset)
-        if passed is None:
-            return transcript
-        if transcript.words:
-            words = tuple(word for word in transcript.words if word.middle > passed.end)
-            if len(words) in (0, len(transcript.words)):
-                return transcript if words else None
-            return replace(transcript, text=" ".join(w.text for w in words), start=words[0].start, words=words)
-        text = without_beginning(transcript.text, passed.text)
-        if transcript.start is not None:
-            is_mixed = transcript.start < passed.end - MATCH_TOLERANCE
-        else:
-            awaited = passed.end + self.options.transcript_timeout + self.options.transcript_lag
-            is_mixed = passed.finished_by is None and (text != transcript.text or transcript.at <= awaited)
-        if not is_mixed:
-            return transcript
-        # Nobody can tell whose words these are. Phrases are clear enough; a number of words is not.
-        match = self._lexicon.match(text, final=transcript.final)
-        return replace(transcript, text=text) if match.interrupt is not None or match.ignore_only else None
 
     def _reopen_if_wrong(self, cancelled: Overlap) -> None:
         """Hold and confirm a cancelled overlap now, if a late transcript shows that it was an interruption."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from ..lexicon import tokenize
+from ..lexicon import Lexicon, tokenize
 from .gate_event import GateEventKind
+from .gate_options import GateOptions
 from .overlap import LATE_TRANSCRIPT, Overlap, Transcript
 
 REMEMBERED_SEGMENTS: Final = 16
@@ -128,12 +130,62 @@ class SpeechHistory:
                 if earlier.finished_by is None and earlier.onset <= segment.onset:
                     earlier.finished_by = transcript
 
-    def passed_before(self, onset: float) -> SpeechSegment | None:
+    def covers_let_through(self, transcript: Transcript, lexicon: Lexicon) -> bool:
+        """Whether a transcript has words of speech that was passed, confirmed or released, whatever else it covers.
+
+        Without times it may have where it is the first final transcript since speech that was passed: where it begins
+        with what is known of that speech, else where it is more than one ignore phrase.
+        """
+        if transcript.start is not None and transcript.end is not None:
+            return self._shares_let_through(transcript.start, transcript.end)
+        passed = self._awaiting_final(transcript)
+        if passed is None:
+            return False
+        if passed.text:
+            return without_beginning(transcript.text, passed.text) != transcript.text
+        sentences = re.split(r"[.!?]+\s+", transcript.text.strip())
+        return len(sentences) > 1 or not lexicon.match(transcript.text).ignore_only
+
+    def words_of_overlap(
+        self, transcript: Transcript, segment: SpeechSegment, lexicon: Lexicon, options: GateOptions
+    ) -> Transcript | None:
+        """The part of a transcript that tells about an overlap: not what was said before the agent began.
+
+        Args:
+            transcript: As it came.
+            segment: The segment that it describes.
+            lexicon: Ignore and interrupt phrases.
+            options: How late transcripts may be.
+
+        Returns:
+            None where nothing is left, or nobody can tell what is.
+        """
+        passed = None if segment.overlap is None else self._passed_before(segment.onset)
+        if passed is None:
+            return transcript
+        if transcript.words:
+            words = tuple(word for word in transcript.words if word.middle > passed.end)
+            if len(words) in (0, len(transcript.words)):
+                return transcript if words else None
+            return replace(transcript, text=" ".join(w.text for w in words), start=words[0].start, words=words)
+        text = without_beginning(transcript.text, passed.text)
+        if transcript.start is not None:
+            is_mixed = transcript.start < passed.end - MATCH_TOLERANCE
+        else:
+            awaited = passed.end + options.transcript_timeout + options.transcript_lag
+            is_mixed = passed.finished_by is None and (text != transcript.text or transcript.at <= awaited)
+        if not is_mixed:
+            return transcript
+        # Nobody can tell whose words these are. Phrases are clear enough; a number of words is not.
+        match = lexicon.match(text, final=transcript.final)
+        return replace(transcript, text=text) if match.interrupt is not None or match.ignore_only else None
+
+    def _passed_before(self, onset: float) -> SpeechSegment | None:
         """The newest segment that was passed before an overlap with this onset."""
         passed = (segment for segment in reversed(self._segments) if segment.overlap is None and segment.onset < onset)
         return next(passed, None)
 
-    def shares_let_through(self, start: float, end: float) -> bool:
+    def _shares_let_through(self, start: float, end: float) -> bool:
         """Whether speech that was passed, confirmed or released lies between two stream times, in seconds."""
         return any(
             min(end, segment.end) - max(start, segment.onset) >= min(COVERED, segment.end - segment.onset)
@@ -141,7 +193,7 @@ class SpeechHistory:
             if segment.is_let_through
         )
 
-    def awaiting_final(self, transcript: Transcript) -> SpeechSegment | None:
+    def _awaiting_final(self, transcript: Transcript) -> SpeechSegment | None:
         """The newest segment that was passed lately and has no other final transcript than this one."""
         for segment in reversed(self._segments):
             if segment.overlap is None and transcript.at - segment.end <= LATE_TRANSCRIPT:
