@@ -30,6 +30,12 @@ logger = logging.getLogger("prosody_gate")
 LEAD_FRAMES: Final = 6
 """Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
 
+AUDIO_LEAD_FRAMES: Final = 8
+"""Frames of sound before the onset that the voice evidence gets (0.256 s): enough to know the room by."""
+
+AUDIO_FRAMES: Final = 64
+"""Frames of sound kept for one overlap (2 s); what comes later tells the voice evidence nothing new."""
+
 REMEMBERED_SEGMENTS: Final = 16
 """Stretches of speech that a late transcript can still be matched to."""
 
@@ -305,6 +311,9 @@ class Gate:
             frames = self.analyzer.look_back(LEAD_FRAMES + since_onset)
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
+            samples = self.analyzer.recent_audio(min(AUDIO_LEAD_FRAMES + since_onset, self._frames))
+            observation.audio.extend(samples.reshape(-1, FRAME_SAMPLES))
+            observation.audio_lead_frames = max(len(observation.audio) - since_onset, 0)
             if self.listener is not None:
                 self.listener.start(self.analyzer.recent_audio(len(frames)), onset=onset)
                 overlap.is_listened_to = True
@@ -321,6 +330,8 @@ class Gate:
         if frame is not None:
             if len(observation.frames) < MAX_FRAMES:
                 observation.frames.append(self.analyzer.measure())
+            if len(observation.audio) < AUDIO_FRAMES:
+                observation.audio.append(frame.copy())
             if self.listener is not None and overlap.is_listened_to:
                 self._heard(overlap, self.listener.push(frame, time=self._now))
                 if ended:
@@ -534,6 +545,7 @@ class Gate:
         event = self._event(overlap, kind, reason)
         overlap.decision = kind
         overlap.observation.frames.clear()
+        overlap.observation.audio.clear()
         if overlap in self._pending:
             self._pending.remove(overlap)
         if overlap is self._held:
