@@ -25,11 +25,13 @@ class LeftOutGates:
     sources: tuple[str, ...] | None = None
     """Names of the evidence sources to use; all when None. Without "listener" nothing is heard on the device."""
 
-    def __call__(self, item: Item, options: GateOptions) -> Gate:
+    def __call__(self, item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
         weights = EvidenceWeights.load(self.cache / f"fold{fold_of(item.group, FOLDS)}")
         sources = default_sources(self.lexicon, weights)
         if self.sources is not None:
             sources = tuple(source for source in sources if source.name in self.sources)
         listens = not isinstance(item, WordOverlap) and (self.sources is None or "listener" in self.sources)
         listener = fresh_listener() if listens else None
-        return Gate(options, lexicon=self.lexicon, listener=listener, sources=sources)
+        return Gate(
+            options, lexicon=self.lexicon, listener=listener, sources=sources, expects_transcripts=expects_transcripts
+        )

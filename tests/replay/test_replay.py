@@ -13,6 +13,7 @@ from gate_timeline import LEXICON, Says, make_gate
 from prosody_gate import (
     AudioError,
     Gate,
+    OptionError,
     PocketSphinxListener,
     Transcript,
     TranscriptError,
@@ -44,6 +45,13 @@ def test_the_demo_gives_the_same_events_whatever_the_block_size(demo_events: str
     gate = Gate(lexicon=LEXICON, listener=PocketSphinxListener())
     result = replay(DEMO, gate, user_channel=1, agent_channel=0, block_seconds=block_seconds)
     assert as_json(result.events) == demo_events
+
+
+def test_a_gate_that_was_used_is_refused() -> None:
+    gate = Gate(lexicon=LEXICON)
+    replay(DEMO, gate, user_channel=1, agent_channel=0)
+    with pytest.raises(OptionError, match="gate: was used for another stream; expected a fresh one"):
+        replay(DEMO, gate, user_channel=1, agent_channel=0)
 
 
 def test_the_demo_cancels_backchannels_cough_and_background_and_confirms_both_interruptions() -> None:

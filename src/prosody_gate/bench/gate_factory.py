@@ -40,7 +40,7 @@ class GateFactory(Protocol):
     Cross-validation gives each item a gate whose evidence was fitted without the item's `group`.
     """
 
-    def __call__(self, item: Item, options: GateOptions) -> Gate:
+    def __call__(self, item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
         """A gate that has heard nothing yet.
 
         Args:
@@ -61,7 +61,7 @@ class ShippedGates:
     profile: Profile | None = None
     """Where noise floor and speaker norms start from."""
 
-    def __call__(self, item: Item, options: GateOptions) -> Gate:
+    def __call__(self, item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
         """A gate with the shipped evidence; the listener is the one of the thread's gate before, and fresh again.
 
         Raises:
@@ -75,4 +75,5 @@ class ShippedGates:
             lexicon=self.lexicon,
             listener=listener,
             analyzer=None if self.profile is None else self.profile.analyzer(),
+            expects_transcripts=expects_transcripts,
         )

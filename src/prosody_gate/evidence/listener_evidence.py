@@ -12,21 +12,21 @@ from .weights import EvidenceWeights
 from .words_evidence import WordFeatures, ignorable_tokens
 
 EARLY: Final = 0.3
-"""Seconds of speech before which what is heard often changes."""
+"""Seconds of speech before which the recognised text often changes."""
 
 LATE: Final = 0.55
 MANY_WORDS: Final = 3
 
 
 def listener_features(observation: Observation, features: WordFeatures) -> Iterator[tuple[str, float]]:
-    """The features of what is heard so far; none before the listener has said anything.
+    """The features of the recognised text so far; none before the listener has said anything.
 
     Args:
         observation: The overlap.
         features: Knows which tokens can be ignored.
     """
-    heard = observation.recognised
-    if heard is None:
+    recognised = observation.recognised
+    if recognised is None:
         return
     match = observation.recognised_match
     duration = observation.speech_duration
@@ -36,12 +36,12 @@ def listener_features(observation: Observation, features: WordFeatures) -> Itera
         yield "many words", 1.0
     if match.interrupt is not None:
         yield f"{age} interrupt phrase", 1.0
-        if heard.standing(observation.time) >= STEADY:
+        if recognised.standing(observation.time) >= STEADY:
             yield "steady interrupt phrase", 1.0
 
 
 class ListenerEvidence:
-    """Weighs what is heard on the device by what the listener was measured to confuse.
+    """Weighs the recognised text by what the listener was measured to confuse.
 
     Once the transcript has words of its own, they are better: the listener has no say any more.
 
@@ -58,10 +58,10 @@ class ListenerEvidence:
         self._features = WordFeatures((), ignorable_tokens(lexicon))
 
     def reset(self) -> None:
-        """A new overlap begins; nothing is remembered from the last."""
+        """A new overlap begins; nothing of the last one counts."""
 
     def update(self, observation: Observation) -> float:
-        """Nats of what is heard so far; 0 without a listener."""
+        """Nats of the recognised text so far; 0 without a listener."""
         if observation.words:
             return 0.0
         weights = self._weights
