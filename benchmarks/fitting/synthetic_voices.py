@@ -121,7 +121,9 @@ def _syllable(
     length = max(int(RATE * duration), 320)
     time = np.linspace(0.0, 1.0, length)
     bend = np.interp(
-        time, [0.0, rng.uniform(0.3, 0.7), 1.0], [semitones[0], rng.uniform(*sorted(semitones)), semitones[1]]
+        time,
+        [0.0, rng.uniform(0.3, 0.7), 1.0],
+        [semitones[0], rng.uniform(min(semitones), max(semitones)), semitones[1]],
     )
     drift = voice.roughness * np.cumsum(rng.normal(0.0, 0.15, length)).clip(-3.0, 3.0) * 0.1
     phase = np.cumsum(voice.hz * 2.0 ** (bend / 12.0) * (1.0 + drift)) / RATE

@@ -125,6 +125,7 @@ def spoken(level: float, norm: SpeakerNorm | None = None) -> Observation:
     for frame in sound:
         analyzer.push(frame, 1.0)
         observation.frames.append(analyzer.measure())
+        observation.audio.append(frame)
     return observation
 
 
