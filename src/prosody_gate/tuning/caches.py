@@ -87,9 +87,9 @@ def _analyzer_of(front_end: FrontEnd) -> ProsodyAnalyzer:
 
 @dataclass(slots=True)
 class VoiceRuns:
-    """What the network made of one stream's overlaps, by the time of their first frame."""
+    """What the network made of one stream's overlaps, by their first frame's time and the frames before the onset."""
 
-    by_start: dict[float, CachedReading] = field(default_factory=dict)
+    by_start: dict[tuple[float, int, int], CachedReading] = field(default_factory=dict)
 
 
 class CachedVoice(VoiceEvidence):
@@ -138,7 +138,9 @@ class _ReadingByStart(VoiceReading):
     def log_odds(self, observation: Observation, index: int) -> float:
         """Of one frame, from memory where it is known."""
         if self._cached is None:
-            by_start, start = self._runs.by_start, observation.frames[0].time
+            by_start = self._runs.by_start
+            # An option may move the onset while the look back begins at the same frame.
+            start = (observation.frames[0].time, observation.lead_frames, observation.audio_lead_frames)
             if start not in by_start:
                 by_start[start] = CachedReading(self._make())
             self._cached = by_start[start]
