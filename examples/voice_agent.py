@@ -6,19 +6,28 @@
     export LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...
     python examples/voice_agent.py dev         # in a room, reloads on changes
 
-Needs `pip install 'prosody-gate[agent]'`. Speech-to-text and speech are Deepgram's, the model is OpenAI's; any other
-plugin of LiveKit's goes in their place, the gate does not mind.
+Needs the extra `agent` (`pip install 'prosody-gate[agent]'`), and for `console` PortAudio (on Debian and Ubuntu
+`apt install libportaudio2`). Speech-to-text and speech are Deepgram's, the model is OpenAI's. Any other LiveKit plugin
+can take their place.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess, cli
-from livekit.plugins import deepgram, openai
 
 from prosody_gate import GateEvent
 from prosody_gate.livekit import ProsodyGate
+
+try:
+    from livekit.plugins import deepgram, openai
+except ImportError:
+    sys.exit(
+        "voice_agent.py: livekit-plugins-deepgram and livekit-plugins-openai are not installed; "
+        "install them with pip install 'prosody-gate[agent]'"
+    )
 
 logger = logging.getLogger("voice-agent")
 
@@ -62,5 +71,20 @@ async def entrypoint(context: JobContext) -> None:
     await session.generate_reply(instructions="Greet the user, and offer to explain anything at length.")
 
 
+def check_sound_device() -> None:
+    """Say in one line what `console` lacks: LiveKit would end in a traceback."""
+    try:
+        import sounddevice  # noqa: F401
+    except ImportError:
+        sys.exit("voice_agent.py console: sounddevice is not installed; install it with pip install sounddevice")
+    except OSError:
+        sys.exit(
+            "voice_agent.py console: PortAudio is not installed; install it, on Debian and Ubuntu with "
+            "apt install libportaudio2, on macOS with brew install portaudio"
+        )
+
+
 if __name__ == "__main__":
+    if "console" in sys.argv[1:] and "--help" not in sys.argv:
+        check_sound_device()
     cli.run_app(server)

@@ -38,6 +38,7 @@ def test_the_profile_gives_way_to_options_and_these_to_single_fields() -> None:
     [
         (["en"], None, True),
         (["es", "en"], None, True),
+        (["en_GB"], True, True),
         (["es"], None, False),
         (["en"], False, False),
         (["en"], True, True),
@@ -110,3 +111,8 @@ def test_errors_name_what_was_wrong_and_who_gave_it() -> None:
 def test_a_lexicon_may_be_given_ready_made() -> None:
     lexicon = Lexicon.load(["es"])
     assert GateFactory.create(lexicon=lexicon).lexicon is lexicon
+
+
+def test_of_a_ready_made_lexicon_its_own_languages_say_whether_to_listen() -> None:
+    assert not GateFactory.create(lexicon=Lexicon.load(["es"])).listens
+    assert GateFactory.create(lexicon=Lexicon.load(["es", "en"])).listens

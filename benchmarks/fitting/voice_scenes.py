@@ -188,7 +188,7 @@ class SceneMaker:
             activation: Speech probability that opens an overlap; lower, so that noises open one at all.
 
         Returns:
-            None when the VAD hears no speech.
+            None when the VAD finds no speech.
         """
         recorder = InputRecorder()
         options = GateOptions(

@@ -12,7 +12,7 @@ from typing import Any
 from .errors import OptionError
 from .evidence import EvidenceSource
 from .gate import Gate, GateOptions, check_sources
-from .lexicon import Lexicon
+from .lexicon import Lexicon, language_code
 from .listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
 from .profile import Profile
 from .prosody import ProsodyAnalyzer
@@ -77,9 +77,10 @@ class GateFactory:
                 languages.
             LexiconError: A language or a phrase file cannot be used.
         """
-        knows = any(code.split("-")[0].lower() == LISTENER_LANGUAGE for code in languages)
+        codes = lexicon.languages if lexicon is not None and lexicon.languages else languages
+        knows = LISTENER_LANGUAGE in map(language_code, codes)
         if listener is True and not knows:
-            raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
+            raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(codes)}")
         check_sources(sources or ())
         loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
         fields = {} if options is None else options.model_dump(exclude_unset=True)

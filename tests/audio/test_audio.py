@@ -337,6 +337,27 @@ class TestAudioFile:
         with AudioFile(path) as file:
             assert np.abs(next(file.blocks(seconds=0.1)) - noise(1600)).max() < 2**-15
 
+    def test_a_part_is_the_same_samples_as_in_the_whole(self, tmp_path: Path) -> None:
+        path = tmp_path / "noise.flac"
+        samples = np.stack([noise(48_000, 1), noise(48_000, 2)], axis=1)
+        soundfile.write(path, samples, 16_000)
+        with AudioFile(path) as audio:
+            part = audio.part(0.5, 1.25)
+            assert part.duration == 0.75
+            assert (part.sample_rate, part.channels, part.path) == (16_000, 2, path)
+            np.testing.assert_array_equal(part.read(1), audio.read(1)[8_000:20_000])
+            np.testing.assert_array_equal(part.part(0.25, 9.0).read(0), audio.read(0)[12_000:20_000])
+            np.testing.assert_array_equal(audio.part(-1.0, 99.0).read(0), audio.read(0))
+            # In turns with the whole, and in blocks of any length.
+            pairs = zip(part.blocks(0, seconds=0.1), audio.blocks(1, seconds=0.1), strict=False)
+            np.testing.assert_array_equal(np.concatenate([one for one, _ in pairs]), part.read(0))
+
+    def test_a_part_outside_the_recording_is_an_error(self, tmp_path: Path) -> None:
+        path = tmp_path / "noise.wav"
+        soundfile.write(path, noise(16_000), 16_000)
+        with AudioFile(path) as audio, pytest.raises(AudioError, match=r"nothing from 1 to 2 s; expected a stretch"):
+            audio.part(1.0, 2.0)
+
 
 def nothing(path: Path) -> None:
     """The file is missing."""

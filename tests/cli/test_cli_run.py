@@ -24,7 +24,18 @@ LIGHT = ("--vad", "webrtc", "--no-listener")
 
 OPTIONS = (
     *("--user-channel", "--agent-channel", "--agent", "--transcripts", "--sensitivity", "--profile", "--vad"),
-    *("--listener", "--no-listener", "--language", "--lexicon", "--option", "--json", "--plot", "--quiet"),
+    *(
+        "--from",
+        "--to",
+        "--listener",
+        "--no-listener",
+        "--language",
+        "--lexicon",
+        "--option",
+        "--json",
+        "--plot",
+        "--quiet",
+    ),
 )
 
 
@@ -140,6 +151,38 @@ def test_options_come_from_the_profile_then_from_the_command_line(folder: Path) 
     assert report["setup"]["profile"] == "desk"
 
 
+def test_a_part_shows_the_overlaps_that_begin_in_it_at_the_times_of_the_file(folder: Path) -> None:
+    whole = json.loads(run("mono.wav", *LIGHT, "--json").stdout)
+    part = json.loads(run("mono.wav", "--from", "2", "--to", "5.5", *LIGHT, "--json").stdout)
+    assert "part" not in whole
+    assert (part["part"], part["duration"]) == ([2.0, 5.5], 6.0)
+    second = [event for event in whole["events"] if event["overlap"] == 2]
+    assert second[0]["onset"] == pytest.approx(3.5, abs=0.1)
+    assert part["events"] == [{**event, "overlap": 1} for event in second]
+
+
+def test_from_alone_goes_to_the_end_and_to_alone_begins_at_the_start(folder: Path) -> None:
+    assert json.loads(run("mono.wav", "--from", "2", *LIGHT, "--json").stdout)["part"] == [2.0, 6.0]
+    first = json.loads(run("mono.wav", "--to", "2", *LIGHT, "--json").stdout)
+    assert first["part"] == [0.0, 2.0]
+    assert first["summary"]["overlaps"] == 1
+    assert json.loads(run("mono.wav", "--to", "99", *LIGHT, "--json").stdout)["part"] == [0.0, 6.0]
+
+
+def test_a_part_is_drawn(folder: Path) -> None:
+    result = run("mono.wav", "--from", "2", "--to", "5", "--plot", "part.png", *LIGHT)
+    assert result.stdout.splitlines()[-1] == "picture: part.png"
+    assert (folder / "part.png").stat().st_size > 20_000
+
+
+def test_damage_outside_a_part_does_no_harm(folder: Path) -> None:
+    samples = call(1.0, 3.5, duration=60.0)
+    samples[50 * RATE] = np.nan
+    soundfile.write(folder / "late.wav", samples, RATE, subtype="FLOAT")
+    assert "sample 800000 is not a finite number" in fails(folder, "late.wav", *LIGHT)
+    assert run("late.wav", "--to", "5", *LIGHT).stdout.splitlines()[-1].startswith("2 overlaps: ")
+
+
 def test_quiet_leaves_the_closing_line_alone(folder: Path) -> None:
     result = run("mono.wav", "--quiet", *LIGHT)
     assert result.stdout.startswith("2 overlaps: ")
@@ -208,6 +251,11 @@ def test_a_clipped_recording_is_used_with_a_warning(folder: Path) -> None:
         (["mono.wav", "--plot", "call.gif"], "call.gif: unknown kind of picture"),
         (["mono.wav", "--plot", "nowhere/call.png"], "nowhere/call.png: there is no folder nowhere"),
         (["mono.wav", "--plot", "sub.png"], "sub.png: is a folder"),
+        (["mono.wav", "--from", "6"], "--from 6: mono.wav lasts 6.00 s; expected a time in it"),
+        (["mono.wav", "--from", "-1"], "--from -1: mono.wav lasts 6.00 s; expected a time in it"),
+        (["mono.wav", "--from", "nan"], "--from nan: mono.wav lasts 6.00 s"),
+        (["mono.wav", "--from", "3", "--to", "3"], "--to 3: expected a time after 3 s"),
+        (["mono.wav", "--to", "nan"], "--to nan: expected a time after 0 s"),
         (["mono.wav", "--volume", "3"], "--volume"),
         ([], "FILE"),
     ],

@@ -329,6 +329,12 @@ def test_a_lexicon_can_be_made_of_phrases_alone() -> None:
         (lambda: ENGLISH.add(variants={"a": ["x"], "b": ["x"]}), "'x' is a spelling of both 'a' and 'b'"),
         (lambda: Lexicon.load(["xx"]), "unknown language 'xx'; available: de, en, es, fr, hi, ja, te, zh"),
         (lambda: Lexicon.load("en"), "languages: expected a list of language codes"),
+        (lambda: Lexicon.load(["english"]), "unknown language 'english'; available: de, en, es, fr, hi, ja, te, zh"),
+        (lambda: Lexicon.load(["it-IT"]), "unknown language 'it-IT'; available: de, en, es, fr, hi, ja, te, zh"),
+        (lambda: Lexicon.load([3]), "unknown language 3; available: de, en, es, fr, hi, ja, te, zh"),  # type: ignore[list-item]
+        (lambda: Lexicon.load(files="mine.toml"), "files: expected a list of paths, got the one path 'mine.toml'"),
+        (lambda: ENGLISH.add(ignore={"phrases": ["a"]}), "ignore: expected a list of phrases, got a table"),
+        (lambda: ENGLISH.add(variants=["a"]), "variants: expected a table of phrase to list of spellings, got ['a']"),  # type: ignore[arg-type]
     ],
 )
 def test_a_change_that_cannot_be_made_says_why(change, message: str) -> None:  # type: ignore[no-untyped-def]
@@ -351,17 +357,86 @@ def test_a_file_adds_and_removes_phrases_and_spellings(tmp_path: Path) -> None:
     assert lexicon.match("but").interrupt is None
 
 
+def test_a_list_in_a_file_adds_to_the_packaged_phrases(tmp_path: Path) -> None:
+    path = write(tmp_path, 'ignore = ["splendid"]\ninterrupt = ["red light", "right"]')
+    lexicon = Lexicon.load(["en", "es"], files=[path])
+    before = Lexicon.load(["en", "es"])
+    assert lexicon.ignore == (*(phrase for phrase in before.ignore if phrase != "right"), "splendid")
+    assert lexicon.interrupt == (*before.interrupt, "red light", "right")
+    assert lexicon.match("splendid, okay").ignore_only
+    assert lexicon.match("all right").ignore_only
+    assert lexicon.match("right").interrupt == "right"
+
+
+def test_add_ignore_and_add_interrupt_of_earlier_files_add_as_ever(tmp_path: Path) -> None:
+    earlier = Lexicon.load(files=[write(tmp_path, 'add_ignore = ["splendid"]\nadd_interrupt = ["red light"]')])
+    now = Lexicon.load(files=[write(tmp_path, 'ignore = ["splendid"]\ninterrupt = ["red light"]')])
+    assert (earlier.ignore, earlier.interrupt) == (now.ignore, now.interrupt)
+
+
 def test_a_file_without_language_replaces_the_whole_list(tmp_path: Path) -> None:
-    lexicon = Lexicon.load(["en", "es"], files=[str(write(tmp_path, 'interrupt = ["halt"]'))])
+    lexicon = Lexicon.load(["en", "es"], files=[str(write(tmp_path, 'replace_interrupt = ["halt"]'))])
     assert lexicon.interrupt == ("halt",)
     assert lexicon.match("vale, okay").ignore_only
 
 
+def test_a_replaced_list_can_be_empty_or_get_more_in_the_same_file(tmp_path: Path) -> None:
+    path = write(tmp_path, 'replace_ignore = []\nreplace_interrupt = ["halt"]\ninterrupt = ["red light"]')
+    lexicon = Lexicon.load(files=[path])
+    assert lexicon.ignore == ()
+    assert lexicon.interrupt == ("halt", "red light")
+
+
 def test_a_file_of_a_loaded_language_replaces_only_that_languages_list(tmp_path: Path) -> None:
-    lexicon = Lexicon.load(["en", "es"], files=[write(tmp_path, 'language = "en"\ninterrupt = ["halt"]')])
+    path = write(tmp_path, 'language = "en"\nreplace_interrupt = ["halt"]')
+    lexicon = Lexicon.load(["en", "es"], files=[path])
     assert lexicon.match("but").interrupt is None
     assert lexicon.match("halt").interrupt == "halt"
     assert lexicon.match("pero").interrupt == "pero"
+
+
+def test_a_file_of_a_loaded_language_adds_to_that_languages_list(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'language = "es"\nignore = ["por supuesto que sí", "no"]\ninterrupt = ["un momento por favor"]',
+    )
+    assert Lexicon.load(["es"], files=[path]).match("no").ignore_only
+    assert Lexicon.load(["es"], files=[path]).match("por supuesto que sí").ignore_only
+    # The language named first decides about a phrase of both.
+    lexicon = Lexicon.load(["en", "es"], files=[path])
+    assert lexicon.match("no").interrupt == "no"
+    assert lexicon.match("un momento por favor").interrupt == "un momento por favor"
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [("en", "en"), ("en-US", "en"), ("EN_gb", "en"), ("zh-Hans-CN", "zh"), ("cmn-Hans-CN", "zh"), ("es-419", "es")],
+)
+def test_a_bcp_47_tag_means_its_language(tag: str, code: str) -> None:
+    assert Lexicon.load([tag]).languages == (code,)
+    assert Lexicon.load([tag]).ignore == LEXICONS[code].ignore
+
+
+def test_two_countries_of_one_language_are_one_language() -> None:
+    assert Lexicon.load(["en-GB", "es-MX", "en-US"]).languages == ("en", "es")
+
+
+def test_a_language_of_a_file_can_be_asked_for_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, 'language = "it"\nignore = ["no"]')
+    assert Lexicon.load(["it-IT"], files=[path]).ignore == ("no",)
+    # Named first, it decides about a phrase of both.
+    lexicon = Lexicon.load(["it", "en"], files=[path])
+    assert lexicon.languages == ("it", "en")
+    assert lexicon.match("no").ignore_only
+    with pytest.raises(LexiconError, match="unknown language 'pt'; available: de, en, es, fr, hi, it, ja, te, zh"):
+        Lexicon.load(["pt"], files=[path])
+
+
+def test_a_file_may_name_its_language_with_the_country(tmp_path: Path) -> None:
+    path = write(tmp_path, 'language = "pt-BR"\nignore = ["beleza"]\ninterrupt = ["peraí"]')
+    lexicon = Lexicon.load(["en-US"], files=[path])
+    assert lexicon.languages == ("en", "pt")
+    assert lexicon.match("beleza").ignore_only
 
 
 def test_a_file_of_a_new_language_brings_it_beside_the_others(tmp_path: Path) -> None:
@@ -383,6 +458,19 @@ def test_a_file_of_a_new_language_brings_it_beside_the_others(tmp_path: Path) ->
         ("add_ignore = [3]", "add_ignore: expected phrases in quotes, got 3"),
         ('interrupt = ["stop", " "]', "interrupt: the phrase ' ' has no word in it"),
         ("language = 7", "language: expected a code"),
+        ('language = "english"', """language: expected a code such as "en" or "pt-BR", got 'english'"""),
+        ('language = ["en"]', """language: expected a code such as "en" or "pt-BR", got ['en']"""),
+        ('[ignore]\nphrases = ["a"]', "ignore: expected a list of phrases, got a table"),
+        ('[[interrupt]]\nphrases = ["a"]', "interrupt: expected phrases in quotes, got a table"),
+        ('[remove_ignore]\nphrases = ["yeah"]', "remove_ignore: expected a list of phrases, got a table"),
+        ("replace_ignore = true", "replace_ignore: expected a list of phrases, got True"),
+        ('ignore = [["a", "b"]]', "ignore: expected phrases in quotes, got ['a', 'b']"),
+        ("[variants.yeah]\nspellings = ['ya']", "variants.yeah: expected a list of phrases, got a table"),
+        (
+            '[variants]\n"yeah" = ["ya"]\nignore = ["roger"]',
+            "variants.ignore: expected ignore above the line [variants], not below it",
+        ),
+        ('ignore = ["roger"]\nadd_interrupt = ["Roger!"]', "'roger' is in both ignore and add_interrupt"),
         ('variants = ["a"]', "variants: expected a table"),
         ('[variants]\n"yeah" = "ya"', "variants.yeah: expected a list of phrases"),
         ('[variants]\n"a" = ["x"]\n"b" = ["x"]', "variants: 'x' is a spelling of both 'a' and 'b'"),

@@ -53,12 +53,6 @@ def test_the_session_benchmark_has_a_dash_where_no_clip_stopped_the_agent(monkey
     assert percentile([0.1, 0.3], 50) == "200 ms"
 
 
-def test_the_custom_policy_shows_its_share_of_each_decision():
-    lines = run("custom_policy.py").splitlines()
-    assert len(lines) >= 3
-    assert all("loudness" in line and "voice" in line for line in lines)
-
-
 @pytest.mark.slow
 def test_the_offline_session_prints_the_decisions_of_a_real_session():
     out = run("offline_session.py", "--seconds", "12.5")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -9,6 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.text import Text
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -17,7 +20,9 @@ from prosody_gate.errors import OptionError
 from prosody_gate.gate import GateEvent, GateEventKind, GateOptions, Transcript
 from prosody_gate.replay import ReplayResult, Span, TracePoint
 from prosody_gate.report import Summary, check_plot_path, decision_table, plot_timeline, to_json
-from prosody_gate.report.timeline_figure import Placed, place_labels, read_envelope
+from prosody_gate.report.envelope import read_envelope
+from prosody_gate.report.timeline_figure import TimelineFigure, rows_of
+from prosody_gate.report.timeline_labels import Placed, place_labels
 
 NAN = float("nan")
 SHARES = {"prior": 0.0, "words": -2.34, "listener": 3.16, "time": -10.05, "voice": 0.04, "context": -0.25}
@@ -31,6 +36,7 @@ def decided(
     time: float = 2.32,
     reason: str = "phrase",
     text: str = "",
+    recognised: str = "",
     evidence: dict[str, float] | None = None,
 ) -> GateEvent:
     return GateEvent(
@@ -43,6 +49,7 @@ def decided(
         probability=0.91,
         evidence=MappingProxyType(SHARES if evidence is None else evidence),
         transcript=text,
+        recognised=recognised,
     )
 
 
@@ -128,6 +135,36 @@ def test_square_brackets_in_what_was_said_are_not_markup() -> None:
     assert "“[/bold] and [red]this”" in printed(eight_overlaps(), width=160)
 
 
+def test_a_transcript_stands_in_quotes_and_recognised_text_is_marked_as_a_guess() -> None:
+    result = result_of(
+        decided(1, text="wait a second", recognised="weigh the sec"),
+        decided(2, recognised="or bet"),
+        decided(3),
+    )
+    text = printed(result, width=120)
+    assert "“wait a second”" in text
+    assert "~or bet" in text
+    assert "weigh" not in text  # the transcript is what was said
+    assert "“…” transcript · ~… recognised on this machine, a guess" in text
+
+
+def test_the_legend_names_only_the_marks_that_occur() -> None:
+    assert "transcript" not in printed(result_of(decided(1, recognised="aw")), width=80)
+    assert "guess" not in printed(result_of(decided(1, text="stop")), width=80)
+    silent = printed(result_of(decided(1)), width=80)
+    assert "transcript" not in silent
+    assert "guess" not in silent
+    assert "P: probability of an interruption; + and -: evidence for and against it, in nats" in silent
+
+
+def test_recognised_text_has_a_style_of_its_own_where_there_is_one() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console.print(decision_table(result_of(decided(1, text="stop"), decided(2, recognised="aw")), width=120))
+    assert "\x1b[2;3m~aw" in out.getvalue()
+    assert "m“stop”" not in out.getvalue()
+
+
 def test_long_text_is_shortened() -> None:
     text = printed(eight_overlaps(), width=160)
     assert "…”" in text
@@ -188,6 +225,14 @@ def test_json_keeps_its_order_and_no_folder() -> None:
         "median_confirm_latency": 0.32,
         "agent_speech": 1798.5,
     }
+
+
+def test_json_of_a_part_says_which(tone: Path) -> None:
+    report = json.loads(
+        to_json(replace(result_of(decided(1)), part=Span(1.0, 6.5)), recording=tone, options=GateOptions())
+    )
+    assert report["part"] == [1.0, 6.5]
+    assert report["duration"] == 8.0
 
 
 def test_labels_that_would_cover_each_other_go_on_different_lines() -> None:
@@ -259,11 +304,84 @@ def test_the_same_replay_gives_the_same_picture(tone: Path, tmp_path: Path, suff
     assert pictures[0] == pictures[1]
 
 
-def test_a_long_recording_gets_a_wider_picture_within_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "rows", "length"),
+    [
+        (0.1, 1, 0.1),
+        (90.0, 1, 90.0),
+        (91.0, 2, 60.0),
+        (720.0, 12, 60.0),
+        (721.0, 7, 120.0),
+        (3600.0, 12, 300.0),
+        (3601.0, 7, 600.0),
+        (12 * 3600.0, 12, 3600.0),
+        (30 * 3600.0, 10, 3 * 3600.0),
+    ],
+)
+def test_a_long_recording_is_drawn_in_at_most_twelve_rows(seconds: float, rows: int, length: float) -> None:
+    spans = rows_of(Span(7.0, 7.0 + seconds))
+    assert len(spans) == rows
+    assert spans[0].start == 7.0
+    assert spans[-1].end == 7.0 + seconds
+    assert all(before.end == after.start for before, after in itertools.pairwise(spans))
+    assert all(span.end - span.start == length for span in spans[:-1])
+    assert spans[0].end - spans[0].start == pytest.approx(length)
+
+
+def test_the_picture_of_an_hour_is_no_wider_than_that_of_a_minute_and_of_bounded_height(tmp_path: Path) -> None:
     path, picture = tmp_path / "long.flac", tmp_path / "long.png"
-    soundfile.write(path, np.zeros(8_000 * 1_800), 8_000)
-    plot_timeline(eight_overlaps(), path, picture, options=GateOptions())
-    assert matplotlib.image.imread(picture).shape[1] == 75 * 110
+    soundfile.write(path, np.zeros(8_000 * 3_600, np.int16), 8_000)
+    crowded = [decided(n, onset=20.0 * n, time=20.0 * n + 0.5, text="well but then I thought") for n in range(1, 170)]
+    plot_timeline(result_of(*crowded, duration=3600.0), path, picture, options=GateOptions())
+    height, width, _ = matplotlib.image.imread(picture).shape
+    assert width == 15 * 110
+    assert 2_000 < height < 6_000
+
+
+def texts_of(result: ReplayResult, path: Path) -> dict[str, Text]:
+    """What is written in the picture."""
+    with AudioFile(path) as audio:
+        figure = TimelineFigure(result, GateOptions()).draw(audio, None)
+    return {text.get_text(): text for text in figure.findobj(Text)}
+
+
+def test_the_picture_tells_transcripts_from_recognised_text(tone: Path) -> None:
+    events = decided(1, text="wait a second", recognised="weigh"), decided(2, onset=5.0, time=5.5, recognised="or bet")
+    texts = texts_of(result_of(*events), tone)
+    assert texts["“wait a second”"].get_style() == "normal"
+    assert texts["~or bet"].get_style() == "italic"
+    assert "“…” transcript · ~… recognised on this machine, a guess" in " ".join(texts)
+
+
+def test_each_overlap_of_a_long_recording_has_its_label_in_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(8_000 * 600, np.int16), 8_000)
+    cancel = GateEventKind.CANCEL
+    events = [
+        decided(1, onset=10.0, time=10.5, text="stop"),
+        decided(2, cancel, onset=59.0, time=61.0, recognised="mm"),
+        decided(3, cancel, onset=300.0, time=301.0),
+    ]
+    texts = texts_of(result_of(*events, duration=600.0), path)
+    assert texts["1 ▼ “stop”"].get_style() == "normal"
+    assert texts["2 ● ~mm"].get_style() == "italic"
+    assert "3 ●" in texts
+    assert {"0:00 to 1:00", "1:00 to 2:00", "9:00 to 10:00"} <= texts.keys()
+
+
+def test_labels_without_room_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(8_000 * 600, np.int16), 8_000)
+    events = [decided(n, onset=20.0 + 0.1 * n, time=20.1 + 0.1 * n, text="one two three") for n in range(1, 8)]
+    assert "no room for\n3 more" in texts_of(result_of(*events, duration=600.0), path)
+
+
+def test_the_picture_of_a_part_has_the_times_of_the_recording(tone: Path) -> None:
+    result = replace(result_of(decided(1, onset=4.0, time=4.5)), part=Span(3.0, 6.0))
+    with AudioFile(tone) as audio:
+        figure = TimelineFigure(result, GateOptions()).draw(audio, None)
+    assert {axes.get_xlim() for axes in figure.axes} == {(3.0, 6.0)}
+    assert any(text.get_text() == "tone.wav, 3 to 6 s" for text in figure.findobj(Text))
 
 
 def test_a_replay_that_held_nothing_is_drawn_too(tone: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""All that a command was told about the gate, checked once."""
+"""What the command line says about the gate, checked once."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 from ..errors import OptionError
 from ..gate import GateOptions
 from ..gate_factory import GateFactory
+from ..lexicon import language_code
 from ..listener import LISTENER_LANGUAGE
 
 
 def gates_from_command_line(
     *,
-    profile: Path | None = None,
+    profile: str | None = None,
     sensitivity: float | None = None,
-    option: Sequence[str] = (),
-    languages: Sequence[str] = (LISTENER_LANGUAGE,),
-    lexicons: Sequence[Path] = (),
+    option: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    lexicons: Sequence[Path] | None = None,
     listener: bool | None = None,
 ) -> GateFactory:
     """What makes the gates of one command.
 
     Args:
-        profile: Path or name of a microphone profile.
+        profile: Name or path of a microphone profile.
         sensitivity: 0 to 1.
         option: Fields of `GateOptions`, each as `name=value`.
-        languages: Codes of packaged languages, the main one first.
+        languages: Codes of packaged languages, the main one first; English when None.
         lexicons: Paths of phrase files.
         listener: Whether to listen; None listens where English is among the languages.
 
@@ -35,16 +36,17 @@ def gates_from_command_line(
         OptionError: The profile or an option cannot be used.
         LexiconError: A language or a phrase file cannot be used.
     """
-    fields = _fields(option)
+    fields = _fields(option or ())
+    languages = languages or (LISTENER_LANGUAGE,)
     if sensitivity is not None and "sensitivity" in fields:
         raise OptionError("--option sensitivity: given by --sensitivity too; expected one of them")
-    if listener and LISTENER_LANGUAGE not in languages:
+    if listener and LISTENER_LANGUAGE not in map(language_code, languages):
         raise OptionError(f"--listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
     return GateFactory.create(
         profile,
         sensitivity=sensitivity,
         languages=languages,
-        lexicon_files=lexicons,
+        lexicon_files=lexicons or (),
         listener=listener,
         given_by="command line",
         **fields,

@@ -1,4 +1,4 @@
-"""Which channel of a recording is whose, and what is wrong with it."""
+"""Which channel and which stretch of a recording are meant, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ AgentSpeech = Literal["always", "never"] | Sequence[Span]
 
 
 class Channels(NamedTuple):
-    """Who is to be heard where."""
+    """Whose voice is where."""
 
     user: int
     """The user's channel, from 0."""
     agent: int | None
-    """The agent's own channel; None where `agent_speech` tells."""
+    """The agent's own channel; None where `agent_speech` says when it speaks."""
     agent_speech: AgentSpeech
     """When the agent speaks, where it has no channel of its own."""
 
 
 def choose_channels(recording: AudioFile, *, user: int | None, agent: int | None, agent_speech: str | None) -> Channels:
-    """Settle the channels, from what was said and what can be told.
+    """Settle the channels, from the command line and the number of channels.
 
     A mono recording is the user's. In a stereo recording it is enough to name one channel: the other
     follows, unless `agent_speech` is given.
@@ -75,6 +75,31 @@ def _agent_speech(said: str | None) -> AgentSpeech:
     if not path.suffix and not os.path.exists(path):
         raise OptionError(f"--agent: expected always, never or a JSON file of [start, end] spans, got {said!r}")
     return read_spans(path)
+
+
+def choose_part(recording: AudioFile, *, start: float | None, end: float | None) -> Span | None:
+    """Settle which stretch of the recording is asked for; None for all of it.
+
+    Args:
+        recording: The open recording.
+        start: In seconds of the recording; None for its start.
+        end: In seconds of the recording; None, or beyond the end, for its end.
+
+    Raises:
+        OptionError: The times are no stretch of this recording.
+    """
+    if start is None and end is None:
+        return None
+    duration = recording.duration
+    first = 0.0 if start is None else start
+    if not 0.0 <= first < duration:
+        raise OptionError(
+            f"--from {first:g}: {recording.path} lasts {duration:.2f} s; expected a time in it, in seconds from 0"
+        )
+    last = duration if end is None else end
+    if not first < last:
+        raise OptionError(f"--to {last:g}: expected a time after {first:g} s, where the stretch begins")
+    return Span(first, min(last, duration))
 
 
 CLIPPED_SHARE: Final = 0.001

@@ -2,9 +2,11 @@
 
 from .lexicon import Lexicon, LexiconMatch
 from .normalise import tokenize
+from .phrase_file import language_code
 
 __all__ = [
     "Lexicon",
     "LexiconMatch",
+    "language_code",
     "tokenize",
 ]

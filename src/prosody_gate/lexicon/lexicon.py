@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from ..errors import LexiconError
 from .normalise import Spellings, ends_within_word, is_stretched, tokenize, unstretched
-from .phrase_file import PhraseFile, check_phrases, check_variants
+from .phrase_file import PhraseFile, check_phrases, check_variants, language_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,17 @@ class Lexicon:
     they sound like, not by how they are written: "OK", "okay" and "o.k." are one phrase. No phrase is on
     both lists.
 
-    A user's TOML file can hold any of these keys; what it does is done in this order:
+    A user's TOML file can hold any of these keys (docs/phrases.md has examples); they are applied in this order:
 
     - `[variants]`: canonical phrase = list of other spellings, added to those known.
-    - `ignore`, `interrupt`: replace the whole list; with a `language`, only that language's list (a language
-      that is not loaded is added, so a file like the packaged ones brings a new language).
-    - `remove_ignore`, `remove_interrupt`: take phrases off.
-    - `add_ignore`, `add_interrupt`: put phrases on; a phrase on the other list moves.
+    - `replace_ignore`, `replace_interrupt`: these phrases instead of all that were on the list.
+    - `remove_ignore`, `remove_interrupt`: take phrases off the list.
+    - `ignore`, `interrupt`: put phrases on the list; a phrase on the other list moves.
+
+    With `language` a file belongs to one language, which need not be in the package: `ignore`, `interrupt`,
+    `replace_ignore` and `replace_interrupt` then change the lists of that language alone. `add_ignore` and
+    `add_interrupt` put phrases on the lists of all languages together; without `language` they do the same as
+    `ignore` and `interrupt`.
 
     Example:
         >>> lexicon = Lexicon.load(["en"]).add(ignore=["roger"], interrupt=["computer"])
@@ -135,39 +139,45 @@ class Lexicon:
         """Load the packaged phrases of some languages, then a user's own files in order.
 
         Args:
-            languages: Codes of packaged languages, the user's main language first: where one language ignores
+            languages: Languages of the package or of `files`, by their BCP-47 tags ("en", "en-US"; only the
+                language counts, not the country), the user's main language first: where one language ignores
                 what another interrupts on, the one named first wins. May be empty.
             files: TOML files that add, remove or replace phrases; see the class for their keys.
 
         Raises:
-            LexiconError: A language is not in the package, or a file cannot be read or used.
+            LexiconError: A language is neither in the package nor in a file, or a file cannot be read or used.
         """
         if isinstance(languages, str):
             raise LexiconError(f"languages: expected a list of language codes, got the string {languages!r}")
-        available = cls.available_languages()
+        if isinstance(files, str | Path):
+            raise LexiconError(f"files: expected a list of paths, got the one path {str(files)!r}")
+        changes = [(path, PhraseFile.read(path)) for path in map(Path, files)]
+        packaged = cls.available_languages()
+        available = sorted({*packaged, *(content.language for _, content in changes if content.language)})
         sources: dict[str, Lexicon] = {}
-        for language in languages:
+        for tag in languages:
+            language = language_code(tag)
             if language not in available:
-                raise LexiconError(f"unknown language {language!r}; available: {', '.join(available)}")
-            packaged = _PHRASES_FOLDER / f"{language}.toml"
-            sources[language] = cls()._changed_by(PhraseFile.read(packaged), source=packaged)
+                raise LexiconError(f"unknown language {tag!r}; available: {', '.join(available)}")
+            path = _PHRASES_FOLDER / f"{language}.toml"
+            is_packaged = language in packaged
+            sources[language] = cls()._changed_by(PhraseFile.read(path), source=path) if is_packaged else cls()
 
-        changes: list[tuple[Path, PhraseFile]] = []
-        for path in map(Path, files):
-            content = PhraseFile.read(path)
-            changes.append((path, content))
+        for path, content in changes:
             if content.language is not None:
-                # Within its own language, so that replacing one language's list leaves the others alone.
-                whole = PhraseFile(ignore=content.ignore, interrupt=content.interrupt, variants=content.variants)
+                # Within its own language, so that changing one language's lists leaves the others alone.
+                own = replace(content, remove_ignore=(), remove_interrupt=(), add_ignore=(), add_interrupt=())
                 before = sources.get(content.language, cls())
-                sources[content.language] = before._changed_by(whole, source=path)
+                sources[content.language] = before._changed_by(own, source=path)
 
         lexicon = cls()
         for source in sources.values():
             lexicon._take_in(source)
         lexicon._languages = tuple(sources)
         for path, content in changes:
-            lexicon = lexicon._changed_by(content, source=path, lists=content.language is None)
+            if content.language is not None:
+                content = replace(content, ignore=(), interrupt=(), replace_ignore=None, replace_interrupt=None)
+            lexicon = lexicon._changed_by(content, source=path)
         return lexicon
 
     @staticmethod
@@ -403,12 +413,14 @@ class Lexicon:
         self._ignore.update({tokens: text for tokens, text in other._ignore.items() if tokens not in taken})
         self._interrupt.update({tokens: text for tokens, text in other._interrupt.items() if tokens not in taken})
 
-    def _changed_by(self, file: PhraseFile, *, source: Path, lists: bool = True) -> Lexicon:
+    def _changed_by(self, file: PhraseFile, *, source: Path) -> Lexicon:
         try:
             changed = self.add(variants=file.variants)
-            if lists:
-                changed = changed.replace(ignore=file.ignore, interrupt=file.interrupt)
+            changed = changed.replace(ignore=file.replace_ignore, interrupt=file.replace_interrupt)
             changed = changed.remove(ignore=file.remove_ignore, interrupt=file.remove_interrupt)
-            return changed.add(ignore=file.add_ignore, interrupt=file.add_interrupt)
+            return changed.add(
+                ignore=(*file.ignore, *file.add_ignore),
+                interrupt=(*file.interrupt, *file.add_interrupt),
+            )
         except LexiconError as error:
             raise LexiconError(f"{source}: {error}") from error

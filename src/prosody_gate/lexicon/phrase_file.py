@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from ..errors import LexiconError
 from .normalise import tokenize
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-_LISTS = ("ignore", "interrupt", "add_ignore", "remove_ignore", "add_interrupt", "remove_interrupt")
+_IGNORE_LISTS = ("ignore", "replace_ignore", "remove_ignore", "add_ignore")
+_INTERRUPT_LISTS = ("interrupt", "replace_interrupt", "remove_interrupt", "add_interrupt")
+_LISTS = tuple(chain.from_iterable(zip(_IGNORE_LISTS, _INTERRUPT_LISTS, strict=True)))
 _KEYS = ("language", *_LISTS, "variants")
-_OPPOSITES = (("ignore", "interrupt"), ("add_ignore", "add_interrupt"))
+
+_LANGUAGE_TAG = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{1,8})*", re.IGNORECASE)
+_SAME_LANGUAGE = {"cmn": "zh"}
+"""Codes that recognisers use for a language of the package: Mandarin is `cmn` to some, `zh` to others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,23 +29,29 @@ class PhraseFile:
     language: str | None = None
     """Language code ("en"), or None for a file that belongs to no one language."""
 
-    ignore: tuple[str, ...] | None = None
-    """The whole ignore list; None leaves the list as it is."""
-
-    interrupt: tuple[str, ...] | None = None
-    """The whole interrupt list; None leaves the list as it is."""
-
-    add_ignore: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     """Phrases to put on the ignore list."""
 
-    remove_ignore: tuple[str, ...] = ()
-    """Phrases to take off the ignore list."""
-
-    add_interrupt: tuple[str, ...] = ()
+    interrupt: tuple[str, ...] = ()
     """Phrases to put on the interrupt list."""
 
+    replace_ignore: tuple[str, ...] | None = None
+    """The whole ignore list; None keeps the list, an empty one clears it."""
+
+    replace_interrupt: tuple[str, ...] | None = None
+    """The whole interrupt list; None keeps the list, an empty one clears it."""
+
+    remove_ignore: tuple[str, ...] = ()
+    """Phrases to take off the ignore list, whatever language they came with."""
+
     remove_interrupt: tuple[str, ...] = ()
-    """Phrases to take off the interrupt list."""
+    """Phrases to take off the interrupt list, whatever language they came with."""
+
+    add_ignore: tuple[str, ...] = ()
+    """Phrases to put on the ignore list of all languages together: other languages do not outvote them."""
+
+    add_interrupt: tuple[str, ...] = ()
+    """Phrases to put on the interrupt list of all languages together."""
 
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Canonical phrase to its other spellings."""
@@ -71,29 +79,71 @@ class PhraseFile:
         for key in content:
             if key not in _KEYS:
                 raise LexiconError(f"{path}: unknown key {key!r}; expected one of {', '.join(_KEYS)}")
-        language = content.get("language")
-        if language is not None and not (isinstance(language, str) and language.strip()):
-            raise LexiconError(f'{path}: language: expected a code such as "en", got {language!r}')
-        variants = content.get("variants", {})
-        if not isinstance(variants, dict):
-            raise LexiconError(f"{path}: variants: expected a table of phrase = [spellings], got {variants!r}")
-
         lists = {key: check_phrases(content[key], where=f"{path}: {key}") for key in _LISTS if key in content}
-        for first, second in _OPPOSITES:
-            second_tokens = {tokenize(phrase) for phrase in lists.get(second, ())}
-            for phrase in lists.get(first, ()):
-                if tokenize(phrase) in second_tokens:
-                    raise LexiconError(f"{path}: {phrase!r} is in both {first} and {second}; keep it in one")
+        _check_opposites(lists, where=str(path))
         return cls(
-            language=language,
-            ignore=lists.get("ignore"),
-            interrupt=lists.get("interrupt"),
-            add_ignore=lists.get("add_ignore", ()),
+            language=_file_language(content.get("language"), where=f"{path}: language"),
+            ignore=lists.get("ignore", ()),
+            interrupt=lists.get("interrupt", ()),
+            replace_ignore=lists.get("replace_ignore"),
+            replace_interrupt=lists.get("replace_interrupt"),
             remove_ignore=lists.get("remove_ignore", ()),
-            add_interrupt=lists.get("add_interrupt", ()),
             remove_interrupt=lists.get("remove_interrupt", ()),
-            variants=check_variants(variants, where=f"{path}: variants"),
+            add_ignore=lists.get("add_ignore", ()),
+            add_interrupt=lists.get("add_interrupt", ()),
+            variants=check_variants(_file_variants(content.get("variants", {}), path), where=f"{path}: variants"),
         )
+
+
+def language_code(tag: object) -> str | None:
+    """Return the language of a BCP-47 tag: "en" for "en", "en-US" and "EN_gb"; None for what is no such tag.
+
+    Script, region and all else are left out: the phrases of a language serve all its countries.
+    """
+    found = _LANGUAGE_TAG.fullmatch(tag.strip()) if isinstance(tag, str) else None
+    if found is None:
+        return None
+    code = found[1].lower()
+    return _SAME_LANGUAGE.get(code, code)
+
+
+def _file_language(value: object, *, where: str) -> str | None:
+    if value is None:
+        return None
+    code = language_code(value)
+    if code is None:
+        raise LexiconError(f'{where}: expected a code such as "en" or "pt-BR", got {_shown(value)}')
+    return code
+
+
+def _file_variants(value: object, path: Path) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise LexiconError(f"{path}: variants: expected a table of phrase = [spellings], got {_shown(value)}")
+    for key in value:
+        # TOML puts every line after [variants] into that table, also one that was meant for the whole file.
+        if key in _KEYS:
+            raise LexiconError(f"{path}: variants.{key}: expected {key} above the line [variants], not below it")
+    return value
+
+
+def _check_opposites(lists: Mapping[str, tuple[str, ...]], *, where: str) -> None:
+    """Refuse a phrase that the same file puts on both lists."""
+    places: dict[tuple[str, ...], tuple[str, str]] = {}
+    for names in (_IGNORE_LISTS, _INTERRUPT_LISTS):
+        for name in names:
+            if name.startswith("remove_"):
+                continue
+            for phrase in lists.get(name, ()):
+                first, written = places.setdefault(tokenize(phrase), (name, phrase))
+                if first in _IGNORE_LISTS and name in _INTERRUPT_LISTS:
+                    raise LexiconError(f"{where}: {written!r} is in both {first} and {name}; keep it in one")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "a table"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def check_phrases(phrases: object, *, where: str) -> tuple[str, ...]:
@@ -106,19 +156,19 @@ def check_phrases(phrases: object, *, where: str) -> tuple[str, ...]:
     Raises:
         LexiconError: Not a list of strings, or a phrase without a letter or digit.
     """
-    # A lone string would pass for a list of one-letter phrases.
-    if isinstance(phrases, str | bytes) or not hasattr(phrases, "__iter__"):
-        raise LexiconError(f"{where}: expected a list of phrases, got {phrases!r}")
+    # A lone string would pass for a list of one-letter phrases, a table for a list of its keys.
+    if isinstance(phrases, str | bytes | Mapping) or not isinstance(phrases, Iterable):
+        raise LexiconError(f"{where}: expected a list of phrases, got {_shown(phrases)}")
     checked = tuple(phrases)
     for phrase in checked:
         if not isinstance(phrase, str):
-            raise LexiconError(f"{where}: expected phrases in quotes, got {phrase!r}")
+            raise LexiconError(f"{where}: expected phrases in quotes, got {_shown(phrase)}")
         if not tokenize(phrase):
             raise LexiconError(f"{where}: the phrase {phrase!r} has no word in it")
     return checked
 
 
-def check_variants(variants: Mapping[str, object], *, where: str) -> dict[str, tuple[str, ...]]:
+def check_variants(variants: object, *, where: str) -> dict[str, tuple[str, ...]]:
     """Return the table of spellings with each row checked.
 
     Args:
@@ -126,8 +176,11 @@ def check_variants(variants: Mapping[str, object], *, where: str) -> dict[str, t
         where: What to name in an error.
 
     Raises:
-        LexiconError: A phrase or spelling without a word, a row that is no list, a spelling of two phrases.
+        LexiconError: No table, a phrase or spelling without a word, a row that is no list, a spelling of two
+            phrases.
     """
+    if not isinstance(variants, Mapping):
+        raise LexiconError(f"{where}: expected a table of phrase to list of spellings, got {_shown(variants)}")
     checked: dict[str, tuple[str, ...]] = {}
     owners: dict[tuple[str, ...], str] = {}
     for canonical, spellings in variants.items():

@@ -78,11 +78,11 @@ class Summary:
         if self.agent_speech == 0.0:
             return (
                 "Nothing was held: the agent is silent throughout, so all that the user says passes. "
-                "Is the agent's channel, or when it speaks, given rightly?"
+                "Check the agent's channel, or the times at which it speaks."
             )
         return (
             f"Nothing was held: no speech of the user began in the {self.agent_speech:.1f} s that the agent "
-            "spoke. Is the user's channel given rightly?"
+            "spoke. Check the user's channel."
         )
 
 
@@ -108,6 +108,7 @@ def to_json(
         "prosody_gate": version("prosody-gate"),
         "recording": Path(recording).name,
         "duration": round(result.duration, 3),
+        **({} if result.part is None else {"part": [round(time, 3) for time in result.part]}),
         "setup": dict(setup or {}),
         "options": options.model_dump(),
         "agent": [[round(span.start, 3), round(span.end, 3)] for span in result.agent],
