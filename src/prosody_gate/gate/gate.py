@@ -30,6 +30,12 @@ logger = logging.getLogger("prosody_gate")
 LEAD_FRAMES: Final = 6
 """Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
 
+AUDIO_LEAD_FRAMES: Final = 8
+"""Frames of sound before the onset that the voice evidence gets (0.256 s): enough to know the room by."""
+
+AUDIO_FRAMES: Final = 64
+"""Frames of sound kept for one overlap (2 s); the voice evidence hears the first 1.4 s of it."""
+
 MAX_FRAMES: Final = 160
 """Measured frames kept for one overlap (5 s); what comes later adds nothing for the voice evidence."""
 
@@ -326,6 +332,9 @@ class Gate:
             frames = self._analyzer.look_back(LEAD_FRAMES + since_onset)
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
+            samples = self._analyzer.recent_audio(min(AUDIO_LEAD_FRAMES + since_onset, self._frames))
+            observation.audio.extend(samples.reshape(-1, FRAME_SAMPLES))
+            observation.audio_lead_frames = max(len(observation.audio) - since_onset, 0)
             if self._listener is not None:
                 self._listener.start(self._analyzer.recent_audio(len(frames)), onset=onset)
                 overlap.is_listened_to = True
@@ -342,6 +351,8 @@ class Gate:
         if frame is not None:
             if len(observation.frames) < MAX_FRAMES:
                 observation.frames.append(self._analyzer.measure())
+            if len(observation.audio) < AUDIO_FRAMES:
+                observation.audio.append(frame.copy())
             if self._listener is not None and overlap.is_listened_to:
                 self._recognise(overlap, self._listener.push(frame, time=self._now))
                 if ended:
@@ -448,6 +459,7 @@ class Gate:
             self._events.append(self._event(overlap, kind, reason))
         if overlap.decision is not None:
             overlap.observation.frames.clear()
+            overlap.observation.audio.clear()
             if was_held and self._listener is not None and overlap.is_listened_to:
                 self._listener.finish(time=self._now)
 
