@@ -3,7 +3,7 @@
 from .context_evidence import ContextEvidence
 from .default_sources import default_sources
 from .evidence_source import NOTHING_SAID, EvidenceSource, Observation
-from .listener_evidence import ListenerEvidence, listener_features
+from .listener_evidence import ListenerEvidence, PhraseOdds, listener_features
 from .time_evidence import TimeEvidence, time_features, words_kind
 from .voice_evidence import FEATURES, GruNetwork, VoiceEvidence, VoiceFeatures
 from .weights import DATA_FOLDER, EvidenceWeights
@@ -19,6 +19,7 @@ __all__ = [
     "GruNetwork",
     "ListenerEvidence",
     "Observation",
+    "PhraseOdds",
     "TimeEvidence",
     "VoiceEvidence",
     "VoiceFeatures",

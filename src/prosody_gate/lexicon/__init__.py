@@ -2,9 +2,12 @@
 
 from .lexicon import Lexicon, LexiconMatch
 from .normalise import tokenize
+from .sounds import SOUNDS, sounds_of
 
 __all__ = [
+    "SOUNDS",
     "Lexicon",
     "LexiconMatch",
+    "sounds_of",
     "tokenize",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import LexiconError
 from .normalise import tokenize
+from .sounds import sounds_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,7 +17,7 @@ else:
     import tomli as tomllib
 
 _LISTS = ("ignore", "interrupt", "add_ignore", "remove_ignore", "add_interrupt", "remove_interrupt")
-_KEYS = ("language", *_LISTS, "variants")
+_KEYS = ("language", *_LISTS, "variants", "pronunciations")
 _OPPOSITES = (("ignore", "interrupt"), ("add_ignore", "add_interrupt"))
 
 
@@ -48,6 +49,9 @@ class PhraseFile:
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Canonical phrase to its other spellings."""
 
+    pronunciations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Phrase to the ways it is said, in the International Phonetic Alphabet."""
+
     @classmethod
     def read(cls, path: Path) -> PhraseFile:
         """Read and check a phrase file.
@@ -77,6 +81,9 @@ class PhraseFile:
         variants = content.get("variants", {})
         if not isinstance(variants, dict):
             raise LexiconError(f"{path}: variants: expected a table of phrase = [spellings], got {variants!r}")
+        pronunciations = content.get("pronunciations", {})
+        if not isinstance(pronunciations, dict):
+            raise LexiconError(f"{path}: pronunciations: expected a table of phrase = [IPA], got {pronunciations!r}")
 
         lists = {key: check_phrases(content[key], where=f"{path}: {key}") for key in _LISTS if key in content}
         for first, second in _OPPOSITES:
@@ -93,6 +100,7 @@ class PhraseFile:
             add_interrupt=lists.get("add_interrupt", ()),
             remove_interrupt=lists.get("remove_interrupt", ()),
             variants=check_variants(variants, where=f"{path}: variants"),
+            pronunciations=check_pronunciations(pronunciations, where=f"{path}: pronunciations"),
         )
 
 
@@ -137,4 +145,30 @@ def check_variants(variants: Mapping[str, object], *, where: str) -> dict[str, t
             owner = owners.setdefault(tokenize(spelling), canonical)
             if owner != canonical:
                 raise LexiconError(f"{where}: {spelling!r} is a spelling of both {owner!r} and {canonical!r}")
+    return checked
+
+
+def check_pronunciations(pronunciations: Mapping[str, object], *, where: str) -> dict[str, tuple[str, ...]]:
+    """Return the table of pronunciations with each row checked.
+
+    Args:
+        pronunciations: Phrase to a list of the ways it is said, in the International Phonetic Alphabet.
+        where: What to name in an error.
+
+    Raises:
+        LexiconError: A phrase without a word, a row that is no list, or a sign that is not of the alphabet.
+    """
+    checked: dict[str, tuple[str, ...]] = {}
+    for phrase, ways in pronunciations.items():
+        check_phrases([phrase], where=where)
+        if isinstance(ways, str | bytes) or not hasattr(ways, "__iter__"):
+            raise LexiconError(f"{where}.{phrase}: expected a list of pronunciations, got {ways!r}")
+        checked[phrase] = tuple(ways)
+        for ipa in checked[phrase]:
+            if not isinstance(ipa, str):
+                raise LexiconError(f"{where}.{phrase}: expected pronunciations in quotes, got {ipa!r}")
+            try:
+                sounds_of(ipa)
+            except ValueError as error:
+                raise LexiconError(f"{where}.{phrase}: {error}") from None
     return checked
