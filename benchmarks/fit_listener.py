@@ -67,7 +67,7 @@ FEWEST = 6
 
 CONTEXT_WORDS = 3
 DICTIONARY_WORDS = 4000
-NOTHING, SOMETHING_ELSE, TEMPER = 0.15, 0.05, 0.5
+NOTHING, SOMETHING_ELSE = 0.15, 0.05
 SET_WEIGHT = {"called_name": 2.0, "bank_turn": 1.0, "bank_acknowledgement": 2.0}
 KNOWN_SETS = ("read_affirmative", "command_word", "content_word", "called_name", "bank_turn", "bank_acknowledgement")
 
@@ -179,7 +179,6 @@ def write_openings(path: Path, openings: Mapping[str, tuple[float, float]]) -> N
     table = {
         "nothing": NOTHING,
         "something_else": SOMETHING_ELSE,
-        "temper": TEMPER,
         "openings": {text: round(known * (both[0] + both[1]) / 2.0, 6) for text, both in openings.items()},
     }
     path.write_text(json.dumps(table, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")

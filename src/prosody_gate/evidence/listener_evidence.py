@@ -74,12 +74,9 @@ def listener_features(
     if heard.follows_phrases:
         look = sum(heard.time - observation.onset > age for age in AGES)
         yield f"look {look}", 1.0
-        yield f"look {look} nothing", heard.nothing
-        yield f"look {look} something else", heard.something_else
         nats = odds.of(heard)
         if nats is not None:
-            known = 1.0 - heard.nothing - heard.something_else
-            yield f"look {look} phrases", known * nats
+            yield "phrases", (1.0 - heard.nothing - heard.something_else) * nats
         if match.interrupt is not None:
             yield "interrupt phrase", 1.0
         return

@@ -28,7 +28,10 @@ from .overlap import Overlap, Transcript
 logger = logging.getLogger("prosody_gate")
 
 LEAD_FRAMES: Final = 6
-"""Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
+"""Frames before the onset that the voice evidence gets: the VAD is late for soft consonants."""
+
+LISTENER_LEAD_FRAMES: Final = 8
+"""The same for the listener: its recogniser reads best from a quarter of a second before the onset."""
 
 REMEMBERED_SEGMENTS: Final = 16
 """Stretches of speech that a late transcript can still be matched to."""
@@ -306,7 +309,7 @@ class Gate:
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
             if self.listener is not None:
-                self.listener.start(self.analyzer.recent_audio(len(frames)), onset=onset)
+                self.listener.start(self.analyzer.recent_audio(LISTENER_LEAD_FRAMES + since_onset), onset=onset)
                 overlap.is_listened_to = True
         self._weigh(overlap)
         hold = self._event(overlap, GateEventKind.HOLD, "speech")

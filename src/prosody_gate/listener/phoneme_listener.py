@@ -54,8 +54,6 @@ class FollowedPhrases:
     nothing: float
     something_else: float
     """Shares of overlaps with no word, and with other words."""
-    temper: float
-    """Power of the likelihoods: frames that follow each other err together."""
     tree: PhraseTree
     unheard: tuple[str, ...]
     """Phrases of the lexicon that have no pronunciation and are left to transcripts."""
@@ -157,12 +155,12 @@ class PhonemeListener:
         frames = self._recogniser.look(samples[-wanted:])
         phrases = self._phrases
         said, begun, silence, unknown = phrases.tree.follow(frames)
-        likelihoods = np.concatenate([said + begun, [silence, unknown]]).astype(np.float64) ** phrases.temper
+        likelihoods = np.concatenate([said + begun, [silence, unknown]]).astype(np.float64)
         shares = likelihoods * np.concatenate([phrases.priors, [phrases.nothing, phrases.something_else]])
         shares /= max(float(shares.sum()), 1e-300)
         whole = said / np.maximum(said + begun, 1e-30)
         found: dict[str, list[float]] = {}
-        for at in np.flatnonzero(shares[:-2] >= SHOWN_FROM / 4):
+        for at in np.flatnonzero(shares[:-2] >= SHOWN_FROM / 8):
             entry = found.setdefault(phrases.texts[at], [0.0, 0.0])
             entry[0] += float(shares[at] * whole[at])
             entry[1] += float(shares[at] * (1.0 - whole[at]))
@@ -170,21 +168,17 @@ class PhonemeListener:
             (PhraseLikelihood(text, *both) for text, both in found.items() if sum(both) >= SHOWN_FROM),
             key=lambda phrase: (-phrase.said - phrase.begun, phrase.text),
         )[:SHOWN_PHRASES]
+        text = _text(found)
         self._newest = Hypothesis(
-            text=self._text(ranked),
+            text=text,
             time=time,
-            words=self._words(self._text(ranked), time),
+            words=self._words(text, time),
             sounds=sounds_text(frames),
             phrases=tuple(ranked),
             nothing=float(shares[-2]),
             something_else=float(shares[-1]),
         )
         return self._newest
-
-    @staticmethod
-    def _text(ranked: Sequence[PhraseLikelihood]) -> str:
-        best = max(ranked, key=lambda phrase: phrase.said, default=None)
-        return best.text if best is not None and best.said >= TEXT_FROM else ""
 
     def _words(self, text: str, time: float) -> tuple[RecognisedWord, ...]:
         words = text.split()
@@ -203,6 +197,17 @@ class PhonemeListener:
             )
             for number, word in enumerate(words)
         )
+
+
+def _text(found: Mapping[str, Sequence[float]]) -> str:
+    """The longest phrase that is likelier than not to be what was said, or what that begins with: "no" of "no problem"."""
+    best = ""
+    for text, (said, begun) in found.items():
+        together = sum(sum(both) for other, both in found.items() if other == text or other.startswith(f"{text} "))
+        complete = said / max(said + begun, 1e-30)
+        if together * complete >= TEXT_FROM and len(text.split()) > len(best.split()):
+            best = text
+    return best
 
 
 def follow(lexicon: Lexicon) -> FollowedPhrases:
@@ -241,7 +246,7 @@ def _follow(
     table = read_model_file(OPENINGS_FILE)
     try:
         counted: Mapping[str, float] = {str(text): float(share) for text, share in table["openings"].items()}
-        nothing, something_else, temper = (float(table[name]) for name in ("nothing", "something_else", "temper"))
+        nothing, something_else = float(table["nothing"]), float(table["something_else"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{OPENINGS_FILE}: expected the shares of the openings ({error})") from error
     source = Pronunciations(dict(pronunciations))
@@ -272,7 +277,6 @@ def _follow(
         listed=np.array([text in listed for text in texts]),
         nothing=nothing,
         something_else=something_else,
-        temper=temper,
         tree=PhraseTree(rows, sound_model()),
         unheard=tuple(unheard),
     )
