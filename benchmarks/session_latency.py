@@ -29,7 +29,8 @@ from livekit.agents import Agent, AgentSession, TurnHandlingOptions
 from latency import energy_onset
 from prosody_gate import create_detector
 from prosody_gate.audio import FRAME_SAMPLES, SAMPLE_RATE
-from prosody_gate.livekit import ProsodyGate, RecordedInput, SilentOutput, SilentSTT
+from prosody_gate.livekit import ProsodyGate
+from prosody_gate.livekit.testing import RecordedInput, SilentOutput, SilentSTT
 from prosody_gate.vad import SpeechSegmenter
 
 SETS = ("command_word", "content_word", "called_name", "spoken_order")

@@ -24,7 +24,8 @@ from livekit.plugins import silero
 
 from prosody_gate import AudioFile, GateEvent, create_detector
 from prosody_gate.audio import FRAME_SAMPLES, SAMPLE_RATE
-from prosody_gate.livekit import ProsodyGate, RecordedInput, SilentOutput, SilentSTT
+from prosody_gate.livekit import ProsodyGate
+from prosody_gate.livekit.testing import RecordedInput, SilentOutput, SilentSTT
 from prosody_gate.replay import Span, read_frames, spans_of_channel
 
 DEMO = Path(__file__).with_name("demo.flac")

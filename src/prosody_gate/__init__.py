@@ -14,11 +14,13 @@ from .errors import (
 )
 from .evidence import EvidenceSource, Observation, default_sources
 from .gate import Gate, GateEvent, GateEventKind, GateOptions, GateState, Transcript
+from .gate_factory import GateFactory
 from .lexicon import Lexicon, LexiconMatch
-from .listener import Hypothesis, Listener, PocketSphinxListener
+from .listener import Hypothesis, Listener, PhonemeListener, PocketSphinxListener
 from .profile import Profile
 from .prosody import ProsodyAnalyzer, ProsodyFrame
 from .replay import ReplayResult, Span, read_spans, read_transcripts, replay
+from .session import AudioFeed
 from .vad import SileroDetector, SpeechDetector, WebRtcDetector, create_detector
 
 __version__ = version("prosody-gate")
@@ -28,11 +30,13 @@ logging.getLogger("prosody_gate").addHandler(logging.NullHandler())
 
 __all__ = [
     "AudioError",
+    "AudioFeed",
     "AudioFile",
     "EvidenceSource",
     "Gate",
     "GateEvent",
     "GateEventKind",
+    "GateFactory",
     "GateOptions",
     "GateState",
     "Hypothesis",
@@ -43,6 +47,7 @@ __all__ = [
     "ModelError",
     "Observation",
     "OptionError",
+    "PhonemeListener",
     "PocketSphinxListener",
     "Profile",
     "ProsodyAnalyzer",

@@ -124,8 +124,8 @@ def test_word_rules_and_gate_know_that_speech_to_text_ran_though_it_said_nothing
         lines.append({"audio": f"{index}.wav", "label": label, "transcripts": texts})
     expects = []
 
-    def gates(item: Item, options: GateOptions) -> Gate:
-        gate = Gate(options, lexicon=LEXICON, sources=[])
+    def gates(item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
+        gate = Gate(options, lexicon=LEXICON, sources=[], expects_transcripts=expects_transcripts)
         expects.append(gate)
         return gate
 
@@ -189,9 +189,9 @@ def test_a_sweep_decides_what_single_runs_with_a_listener_decide(tmp_path: Path)
 def test_a_gate_factory_is_asked_for_each_item_so_that_folds_can_have_their_own(tmp_path: Path) -> None:
     asked: list[tuple[str, float]] = []
 
-    def gates(item: Item, options: GateOptions) -> Gate:
+    def gates(item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
         asked.append((item.group, options.sensitivity))
-        return Gate(options, lexicon=LEXICON, sources=[])
+        return Gate(options, lexicon=LEXICON, sources=[], expects_transcripts=expects_transcripts)
 
     manifest = read_manifest(write_lines(tmp_path / "o.jsonl", OVERLAPS[:2]))
     report = run_bench(manifest, BenchSettings(sweep=(0.1,)), gates=gates)

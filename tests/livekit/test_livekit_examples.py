@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = REPOSITORY / "examples"
 
 
 def run(name: str, *arguments: str) -> str:
@@ -65,3 +68,51 @@ def test_the_offline_session_prints_the_decisions_of_a_real_session():
     plain = run("offline_session.py", "--seconds", "9", "--without-gate")
     assert "hold" not in plain
     assert "the agent: cut" in plain
+
+
+def samples_of(heading: str) -> list[str]:
+    """The Python samples of one section of docs/livekit.md."""
+    text = (REPOSITORY / "docs" / "livekit.md").read_text(encoding="utf-8")
+    (section,) = [part for part in re.split(r"^## ", text, flags=re.MULTILINE) if part.startswith(f"{heading}\n")]
+    return re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+
+
+def test_the_samples_of_plugging_it_in_and_of_events_run_as_they_are(monkeypatch):
+    pytest.importorskip("livekit.plugins.deepgram")
+    monkeypatch.setenv("DEEPGRAM_API_KEY", "none")
+    plug_in, worker = samples_of("Plug it in")
+    (handler,) = samples_of("Events")
+    names: dict = {}
+
+    async def go() -> None:
+        exec(plug_in, names)
+        exec(handler, names)
+        exec(worker, names)
+        await names["gate"].aclose()
+
+    asyncio.run(go())
+    assert callable(names["prewarm"])
+
+
+@pytest.mark.slow
+def test_the_sample_of_a_test_of_ones_own_passes_with_pytest(tmp_path):
+    (sample,) = samples_of("Test your own agent")
+    path = tmp_path / "test_own.py"
+    path.write_text(sample, encoding="utf-8")
+    settings = tmp_path / "pytest.ini"
+    settings.write_text("[pytest]\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(settings), str(path)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_sample_of_a_loop_without_livekit_prints_when_to_stop(monkeypatch, capsys):
+    (sample,) = samples_of("Without LiveKit")
+    monkeypatch.chdir(REPOSITORY)
+    exec(sample, {})
+    assert "s: stop the agent" in capsys.readouterr().out

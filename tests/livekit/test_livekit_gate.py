@@ -1,10 +1,12 @@
-"""ProsodyGate: what it is made from, what it warns of, and what it tells about itself."""
+"""ProsodyGate: what it is made from, what it warns of, and what it reports."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import psutil
@@ -16,11 +18,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 
-from livekit_call import STEP, Call, HandSTT, ScriptedVAD, StubSession, settle
+from livekit_call import STEP, Call, ConfirmAt, HandSTT, ScriptedVAD, StubSession, settle
 from livekit_session import SilentRealtimeModel
-from prosody_gate import GateEvent, GateEventKind, GateOptions, Lexicon, LexiconError, OptionError, livekit
-from prosody_gate.livekit import ProsodyGate
-from prosody_gate.session.session_metrics import MetricsRecorder, SessionMetrics
+from prosody_gate import GateOptions, Lexicon, LexiconError, OptionError, livekit
+from prosody_gate.livekit import ProsodyGate, testing
+from prosody_gate.session.session_metrics import SessionMetrics
 from prosody_gate.session.threaded_listener import ThreadedListener
 
 PROFILE = """
@@ -38,22 +40,24 @@ def run(coroutine, *, timeout=60):
 
 
 def test_all_names_are_exported_sorted_and_documented():
-    assert list(livekit.__all__) == sorted(livekit.__all__)
-    for name in livekit.__all__:
-        assert getattr(livekit, name).__doc__
+    assert list(livekit.__all__) == ["GatedSTT", "GatedVAD", "ProsodyGate"]
+    assert list(testing.__all__) == sorted(testing.__all__)
+    for module in (livekit, testing):
+        for name in module.__all__:
+            assert getattr(module, name).__doc__
 
 
 def test_options_come_from_profile_then_options_then_arguments(tmp_path):
     path = tmp_path / "headset.toml"
     path.write_text(PROFILE, encoding="utf-8")
-    assert ProsodyGate(path, listener=None).gate.options.sensitivity == 0.7
+    assert ProsodyGate(path, listener=False).gate.options.sensitivity == 0.7
     gate = ProsodyGate(
-        str(path), listener=None, options=GateOptions(max_hold=1.2, tail_boundary=0.5), tail_boundary=0.8
+        str(path), listener=False, options=GateOptions(max_hold=1.2, tail_boundary=0.5), tail_boundary=0.8
     )
     assert gate.gate.options.sensitivity == 0.7
     assert gate.gate.options.max_hold == 1.2
     assert gate.gate.options.tail_boundary == 0.8
-    assert ProsodyGate(path, sensitivity=0.1, listener=None).gate.options.sensitivity == 0.1
+    assert ProsodyGate(path, sensitivity=0.1, listener=False).gate.options.sensitivity == 0.1
     assert gate.gate.analyzer.noise_floor.dbfs == pytest.approx(-55.0)
 
 
@@ -68,7 +72,7 @@ def test_options_come_from_profile_then_options_then_arguments(tmp_path):
 )
 def test_what_cannot_be_used_is_refused_in_one_line(arguments, error, says):
     with pytest.raises(error, match=says) as raised:
-        ProsodyGate(listener=None, **arguments)
+        ProsodyGate(listener=False, **arguments)
     assert "\n" not in str(raised.value)
 
 
@@ -87,7 +91,67 @@ def test_the_listener_comes_with_english_and_can_be_left_out_or_replaced():
 
 def test_a_lexicon_of_the_users_own_is_used():
     lexicon = Lexicon.load(["de"])
-    assert ProsodyGate(listener=None, lexicon=lexicon).gate.lexicon is lexicon
+    assert ProsodyGate(listener=False, lexicon=lexicon).gate.lexicon is lexicon
+
+
+def test_the_gate_is_made_late_so_that_it_waits_for_transcripts_wherever_stt_was_called_before():
+    async def go():
+        async with Call() as call:  # attached, its stream open, no audio yet
+            call.gate.update_options(max_hold=1.5)
+            call.agent(False)
+            call.gate.stt(HandSTT())
+            await call.audio("-")
+            assert call.gate.gate.expects_transcripts
+            assert call.gate.gate.options.max_hold == 1.5
+        without = ProsodyGate(listener=False)
+        assert not without.gate.expects_transcripts
+
+    run(go())
+
+
+def test_an_stt_that_comes_too_late_is_warned_of_once_and_its_transcripts_are_held_all_the_same(caplog):
+    async def go():
+        async with Call() as call:
+            await call.audio("-")
+            call.with_stt().open_stt()
+            call.gate.stt(HandSTT())
+            call.agent(True)
+            await call.audio("-" * 5 + "s" * 10)
+            await call.say("final_transcript", "okay")
+            assert call.received == []
+            await call.audio("-" * 60)
+            assert call.kinds() == ["hold", "cancel"]
+            assert call.received == []
+            assert not call.gate.gate.expects_transcripts
+
+    run(go())
+    assert [record.option for record in caplog.records] == ["stt"]
+    assert "call gate.stt() before the session starts" in caplog.text
+
+
+def test_a_second_stt_of_the_session_is_no_late_one(caplog):
+    async def go():
+        async with Call().with_stt() as call:
+            await call.audio("-")
+            call.gate.stt(HandSTT())
+
+    run(go())
+    assert caplog.records == []
+
+
+def test_sources_that_cannot_be_used_are_refused_when_the_gate_is_made():
+    with pytest.raises(OptionError, match="sources: expected names that differ"):
+        ProsodyGate(listener=False, sources=[ConfirmAt(), ConfirmAt()])
+
+
+@pytest.mark.parametrize("missing", ["livekit", "livekit.agents", "livekit.plugins.silero"])
+def test_without_livekit_agents_the_import_says_in_one_line_what_to_install(missing):
+    code = f"import sys; sys.modules[{missing!r}] = None\nimport prosody_gate.livekit"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: prosody_gate.livekit needs LiveKit Agents and its Silero plugin")
+    assert 'pip install "livekit-agents>=1.8,<2" "livekit-plugins-silero>=1.8,<2"' in last
 
 
 def test_update_options_reaches_the_live_gate():
@@ -105,7 +169,7 @@ def test_update_options_reaches_the_live_gate():
 
 
 def test_turn_handling_adds_what_the_gate_needs_and_keeps_the_rest():
-    gate = ProsodyGate(listener=None)
+    gate = ProsodyGate(listener=False)
     assert gate.turn_handling() == {"interruption": {"mode": "vad", "min_duration": 0.05}}
     given = {"endpointing": {"min_delay": 0.3}, "interruption": {"min_words": 0, "false_interruption_timeout": 1.0}}
     merged = gate.turn_handling(given, preemptive_generation={"enabled": False})
@@ -132,7 +196,7 @@ def test_turn_handling_adds_what_the_gate_needs_and_keeps_the_rest():
     ],
 )
 def test_turn_handling_warns_once_of_what_defeats_the_gate(options, name, caplog):
-    gate = ProsodyGate(listener=None)
+    gate = ProsodyGate(listener=False)
     for _ in range(2):
         merged = gate.turn_handling(options)
     assert [record.option for record in caplog.records] == [name]
@@ -153,7 +217,7 @@ def test_turn_handling_warns_once_of_what_defeats_the_gate(options, name, caplog
     ],
 )
 def test_attach_warns_of_a_session_that_defeats_the_gate(session, name, caplog):
-    gate = ProsodyGate(listener=None)
+    gate = ProsodyGate(listener=False)
     gate.attach(session(gate.vad(ScriptedVAD()), gate.stt(HandSTT())))
     assert [record.option for record in caplog.records] == ([name] if name else [])
 
@@ -184,22 +248,10 @@ def test_the_metrics_of_a_session_add_up_and_are_emitted():
 
 
 def test_metrics_before_anything_happened_are_empty():
-    metrics = ProsodyGate(listener=None).metrics
+    metrics = ProsodyGate(listener=False).metrics
     assert metrics.held == 0
     assert metrics.confirm_latency_p50 is None
     assert metrics.to_dict()["confirm_latency_p95"] is None
-
-
-def test_the_percentiles_are_numpys():
-    recorder = MetricsRecorder()
-    latencies = np.random.default_rng(2).uniform(0.1, 2.0, 37)
-    for number, latency in enumerate(latencies):
-        recorder.count(
-            GateEvent(GateEventKind.CONFIRM, number, 1.0, 1.0 + latency, latency, "evidence", 0.9, {"prior": 0.0}, "")
-        )
-    metrics = recorder.snapshot()
-    got = (metrics.confirm_latency_p50, metrics.confirm_latency_p90, metrics.confirm_latency_p95)
-    assert got == pytest.approx(tuple(np.percentile(latencies, (50, 90, 95))))
 
 
 def test_prometheus_counts_over_all_sessions():
@@ -352,7 +404,7 @@ class StubAgent:
 )
 @pytest.mark.parametrize("handed_over", [False, True])
 def test_an_agent_with_a_vad_or_stt_of_its_own_is_warned_of_once(own, names, handed_over, caplog):
-    gate = ProsodyGate(listener=None)
+    gate = ProsodyGate(listener=False)
     session = StubSession(vad=gate.vad(ScriptedVAD()), stt=gate.stt(HandSTT()))
     if not handed_over:
         session.in_charge = StubAgent(**own)
@@ -424,18 +476,18 @@ def test_what_the_user_said_is_logged_at_debug_level_only(caplog):
     ]
 
 
-def test_prewarm_gives_a_loaded_vad_and_a_listener_for_the_next_gate():
+def test_prewarm_gives_a_loaded_vad_and_the_recogniser_that_every_gate_shares():
     try:
         vad = ProsodyGate.prewarm()
     finally:
         gc.unfreeze()
     assert vad.model == "silero"
-    from prosody_gate.livekit.prosody_gate import _spare_listeners
+    from prosody_gate.listener.phoneme_recogniser import shared_recogniser
 
-    (spare,) = _spare_listeners
-    gate = ProsodyGate()
-    assert gate.gate.listener._listener is spare
-    assert _spare_listeners == []
+    assert shared_recogniser.cache_info().currsize == 1
+    first, second = ProsodyGate(), ProsodyGate()
+    assert first.gate.listener._listener._recogniser is shared_recogniser()
+    assert first.gate.listener._listener._phrases is second.gate.listener._listener._phrases
 
 
 def test_a_thousand_overlaps_leave_nothing_behind():
@@ -458,7 +510,7 @@ def test_a_thousand_overlaps_leave_nothing_behind():
             assert sizes[0] == sizes[1]
             # The measured frames of one overlap alone are some 20 kB.
             assert memory[1] - memory[0] < 700 * 10_000
-            assert call.heard == []
+            assert call.received == []
             assert call.gate.metrics.held == 1_000
             # And the agent can still be interrupted.
             call.decisions.clear()
@@ -472,7 +524,6 @@ def test_a_thousand_overlaps_leave_nothing_behind():
 
 
 async def _whole_window(call: Call, probability: float) -> None:
-    import numpy as np
     from livekit import rtc
 
     frame = rtc.AudioFrame(np.full(512, round(probability * 1_000), np.int16).tobytes(), 16_000, 1, 512)
@@ -487,11 +538,12 @@ def _objects_of(call: Call) -> tuple[int, ...]:
     stream = call.stream
     return (
         len(call.gate._driver._followers),
-        len(call.gate._metrics._held_since),
+        len(call.gate._telemetry._recorder._held_since),
         len(stream._translator._kept),
         len(stream._frames),
         len(stream._history._frames),
         call.stt_stream._hold.held,
-        len(call.gate.gate._segments),
-        len(call.gate.gate._pending),
+        len(call.gate.gate._history._segments),
+        len(call.gate.gate._overlaps.undecided),
+        len(call.gate.gate._overlaps._decisions),
     )

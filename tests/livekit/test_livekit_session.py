@@ -285,7 +285,7 @@ def test_false_interruption_resume_works_as_ever(clips):
         def update(self, observation):
             return 20.0
 
-    gate = ProsodyGate(sources=[Eager()], listener=None)
+    gate = ProsodyGate(sources=[Eager()], listener=False)
     run = go(
         channel(6.0, (1.5, clips.of("read_affirmative", "yes", 2))),
         gate=gate,
@@ -494,12 +494,12 @@ def test_what_was_held_when_the_users_turn_is_cleared_never_comes_out(clips):
     async def clear(session, microphone):
         await asyncio.sleep(2.5)
         assert gate.gate.held_overlap is not None
-        assert gate.gate.held_overlap.transcript_text == "I would like"
+        assert gate.gate.held_overlap.transcript == "I would like"
         recogniser.script = []  # the session opens another stream, which would begin the script again
         session.clear_user_turn()
 
     recogniser = ScriptedSTT([Said("I would like", 1.3, 1.9, delay=0.2)])
-    gate = ProsodyGate(sources=[Undecided()], listener=None, max_hold=2.0)
+    gate = ProsodyGate(sources=[Undecided()], listener=False, max_hold=2.0)
     run = go(
         channel(4.2, (1.0, clips.of("spoken_order", index=1))),
         stt=recogniser,
@@ -525,14 +525,14 @@ def test_a_realtime_model_with_client_side_vad_is_interrupted_by_stop_alone_and_
             agent_speaks=[(0, 6.5)],
             turn_handling=gate.turn_handling(turn_detection="vad"),
         )
-        return run, model.told
+        return run, model.commands
 
-    session, told = asyncio.run(run())
+    session, commands = asyncio.run(run())
     assert session.kinds() == ["hold", "cancel", "hold", "confirm"]
     assert session.times("pause", "cut")[0] > 4.5
     # The input is cleared of the backchannel, and committed after "stop".
-    assert told[:1] == ["clear"]
-    assert "commit" in told[1:]
+    assert commands[:1] == ["clear"]
+    assert "commit" in commands[1:]
 
 
 def test_decisions_are_on_the_spans_of_a_real_session(clips):

@@ -11,10 +11,11 @@ from livekit.agents import APIConnectionError, APIConnectOptions, stt
 from livekit.agents.types import TimedString
 
 from livekit_call import STEP, Call, HandSTT, ScriptedVAD, settle
+from prosody_gate import Transcript
 from prosody_gate.errors import OptionError
 from prosody_gate.livekit import ProsodyGate
-from prosody_gate.livekit.transcript_hold import MAX_HELD
 from prosody_gate.profile import Microphone, Profile
+from prosody_gate.session.transcript_hold import MAX_HELD
 
 PATIENT = {"tail_boundary": 1.0, "transcript_timeout": 1.0}
 
@@ -58,7 +59,7 @@ def test_the_words_of_a_cancelled_overlap_never_arrive():
             await call.audio("-" * 40)
             assert call.kinds() == ["hold", "cancel"]
             assert call.decisions[-1].reason == "ignore_phrase"
-            assert call.heard == []
+            assert call.received == []
             assert call.gate.metrics.transcripts_dropped == 3
 
     run(go())
@@ -71,11 +72,11 @@ def test_a_transcript_that_comes_after_the_cancel_is_dropped_too():
             await call.audio("-" * 5 + "s" * 10 + "-" * 60)
             assert call.kinds() == ["hold", "cancel"]
             await call.say("final_transcript", "Okay.")
-            assert call.heard == []
+            assert call.received == []
             # And also when the agent has ended by then.
             call.agent(False)
             await call.say("final_transcript", "Right.")
-            assert call.heard == []
+            assert call.received == []
 
     run(go())
 
@@ -88,7 +89,7 @@ def test_held_events_come_in_order_after_the_confirm():
             await call.say("start_of_speech")
             await call.say("interim_transcript", "I")
             await call.say("interim_transcript", "I meant")
-            assert call.heard == []
+            assert call.received == []
             await call.audio("s" * 10)
             assert call.kinds() == ["hold", "confirm"]
             assert call.texts() == ["start_of_speech", "I", "I meant"]
@@ -120,7 +121,7 @@ def test_the_answer_to_the_agents_last_words_is_handed_on_once_it_has_ended():
             await call.say("start_of_speech")
             await call.say("final_transcript", "Yes.")
             await call.say("end_of_speech")
-            assert call.heard == []
+            assert call.received == []
             call.agent(False)
             await settle()
             assert call.texts() == ["start_of_speech", "Yes.", "end_of_speech"]
@@ -129,7 +130,7 @@ def test_the_answer_to_the_agents_last_words_is_handed_on_once_it_has_ended():
     run(go())
 
 
-def test_okay_is_cancelled_and_wait_alone_is_heard():
+def test_okay_is_cancelled_and_wait_alone_is_sent():
     async def go():
         async with quiet_call() as call:
             call.agent(True)
@@ -182,8 +183,8 @@ def test_times_that_lie_ahead_of_the_audio_are_not_believed():
             call.agent(True)
             await call.audio("-" * 5 + "s" * 10)
             await call.say("interim_transcript", "okay", start=30.0, end=31.0)
-            assert call.heard == []
-            assert call.gate.gate.held_overlap.transcript_text == "okay"
+            assert call.received == []
+            assert call.gate.gate.held_overlap.transcript == "okay"
 
     run(go())
 
@@ -216,12 +217,13 @@ def test_times_that_run_backwards_are_not_believed():
             await call.audio("-" * 10 + "s" * 12)
             # The plugin connected again 0.4 s ago.
             await call.say("interim_transcript", "okay", start=0.05, end=0.35)
-            assert call.gate.gate.held_overlap.transcript_text == "okay"
+            assert call.gate.gate.held_overlap.transcript == "okay"
             assert call.texts() == ["tell me about it"]
             # And from then on its times count again: they lie as far behind the audio as those before.
             await call.audio("s" * 6)
             await call.say("interim_transcript", "okay so", start=0.05, end=0.55)
-            held = call.gate.gate.held_overlap.interim
+            held = call.transcripts[-1]
+            assert call.gate.gate.held_overlap.transcript == held.text
             assert held.end == pytest.approx(call.gate.gate.time - 0.52, abs=0.01)
             assert held.start == pytest.approx(held.end - 0.5)
 
@@ -237,15 +239,22 @@ def test_after_a_retry_the_audio_that_waited_is_not_late_by_the_time_that_the_re
             call.recogniser.streams[-1]._start_time_offset += 100 * STEP + 0.5
             offset = 100 * STEP + 0.5
             await call.audio("s" * 10 + "-" * 11 + "s" * 7)
-            okay, wait = [*call.gate.gate._pending, call.gate.gate._held]
             await call.say("final_transcript", "Okay.", start=offset + 0.01, end=offset + 10 * STEP)
-            assert (okay.transcript_text, wait.transcript_text) == ("Okay.", "")
+            okay, wait = overlap_at(call, 102 * STEP), overlap_at(call, 123 * STEP)
+            assert (okay.number, wait.number) == (1, 2)
+            assert (okay.transcript, wait.transcript) == ("Okay.", "")
             await call.audio("s" * 3)
             await call.say("interim_transcript", "wait", start=offset + 21 * STEP, end=offset + 29 * STEP)
-            assert wait.transcript_text == "wait"
+            assert overlap_at(call, 123 * STEP).transcript == "wait"
             assert call.texts() == ["wait"]
 
     run(go())
+
+
+def overlap_at(call: Call, time: float):
+    """The overlap in which a stream time (s) lies."""
+    gate = call.gate.gate
+    return gate.overlap_of(Transcript(at=gate.time, text="", start=time, end=time + STEP))
 
 
 def test_a_stream_opened_in_mid_call_is_aligned_with_the_gate():
@@ -257,8 +266,8 @@ def test_a_stream_opened_in_mid_call_is_aligned_with_the_gate():
             call.agent(True)
             await call.audio("-" * 10 + "s" * 10)
             await call.say("final_transcript", "okay", start=11 * STEP, end=18 * STEP)
-            assert call.gate.gate.held_overlap.transcript_text == "okay"
-            assert call.gate.gate.held_overlap.final_texts[0].start == pytest.approx(61 * STEP, abs=0.05)
+            assert call.gate.gate.held_overlap.transcript == "okay"
+            assert call.transcripts[-1].start == pytest.approx(61 * STEP, abs=0.05)
 
     run(go())
 
@@ -282,7 +291,7 @@ def test_the_end_of_speech_goes_with_the_words_before_it():
     run(go())
 
 
-def test_a_start_that_was_told_always_gets_its_end():
+def test_a_start_that_was_sent_always_gets_its_end():
     async def go():
         async with quiet_call() as call:
             await call.audio("-" * 5 + "s" * 5)
@@ -361,7 +370,7 @@ def test_what_is_held_when_the_stream_breaks_comes_through_the_next_one():
             await call.say("interim_transcript", "I think")
             call.recogniser.streams[-1].error.set_exception(APIConnectionError("gone", retryable=False))
             await settle()
-            assert call.heard == []
+            assert call.received == []
             call.open_stt()
             await settle()
             await call.audio("s" * 30)
@@ -383,7 +392,7 @@ def test_repeated_and_reordered_transcripts_are_harmless():
             await call.say("final_transcript", "Yeah.")
             await call.audio("-" * 60)
             assert call.kinds() == ["hold", "cancel"]
-            assert call.heard == []
+            assert call.received == []
 
     run(go())
 
@@ -394,7 +403,7 @@ def test_a_transcript_long_after_all_speech_is_handed_on_unless_it_is_a_backchan
             call.agent(True)
             await call.audio("-" * 5 + "s" * 10 + "-" * 300)
             await call.say("final_transcript", "okay")
-            assert call.heard == []
+            assert call.received == []
             await call.say("final_transcript", "what is the price")
             assert call.texts() == ["what is the price"]
 
@@ -408,22 +417,22 @@ def test_too_much_to_hold_goes_on():
             await call.audio("-" * 5 + "s" * 10)
             for index in range(MAX_HELD + 3):
                 await call.say("interim_transcript", "okay " * (index % 7 + 1))
-            assert len(call.heard) == 3
+            assert len(call.received) == 3
 
     run(go())
 
 
-@pytest.mark.parametrize(("text", "heard"), [("okay", []), ("I think", ["I think"])])
-def test_when_no_audio_comes_any_more_words_go_on_after_a_while_and_backchannels_do_not(text, heard):
+@pytest.mark.parametrize(("text", "received"), [("okay", []), ("I think", ["I think"])])
+def test_when_no_audio_comes_any_more_words_go_on_after_a_while_and_backchannels_do_not(text, received):
     async def go():
         async with quiet_call(max_hold=0.2, tail_boundary=0.0, transcript_timeout=0.0) as call:
             call.agent(True)
             await call.audio("-" * 5 + "s" * 3)
             await call.say("interim_transcript", text)
             await asyncio.sleep(1.9)
-            assert call.heard == []
+            assert call.received == []
             await asyncio.sleep(0.5)
-            assert call.texts() == heard
+            assert call.texts() == received
 
     run(go())
 
@@ -456,7 +465,7 @@ def test_backchannels_that_go_on_and_on_never_come_through():
                 await call.audio("s" * 3)
                 await asyncio.sleep(0.06)
             assert call.kinds() == ["hold"]
-            assert call.heard == []
+            assert call.received == []
             assert call.gate.metrics.transcripts_dropped > 0
 
     run(go())
@@ -476,7 +485,7 @@ def test_words_cancelled_while_no_stream_was_there_never_arrive():
             call.open_stt()
             await settle()
             assert call.stt_stream._hold.held == 0
-            assert call.heard == []
+            assert call.received == []
 
     run(go())
 
@@ -513,7 +522,7 @@ def test_what_is_held_when_the_session_closes_the_stream_is_forgotten():
             await settle()
             await call.audio("s" * 30)
             assert call.kinds() == ["hold", "confirm"]
-            assert call.heard == []
+            assert call.received == []
             await call.say("interim_transcript", "that is all")
             assert call.texts() == ["that is all"]
 
@@ -542,8 +551,8 @@ def test_older_words_come_before_the_start_of_newer_ones():
 
 def timed(text: str, *words: tuple[str, float, float]) -> dict:
     """What `Call.say` takes to say a text with the times of its words."""
-    told = [TimedString(word, start_time=start, end_time=end) for word, start, end in words]
-    return {"text": text, "start": words[0][1], "end": words[-1][2], "words": told}
+    sent = [TimedString(word, start_time=start, end_time=end) for word, start, end in words]
+    return {"text": text, "start": words[0][1], "end": words[-1][2], "words": sent}
 
 
 def test_a_transcript_over_two_overlaps_loses_the_words_of_the_cancelled_one():
@@ -559,7 +568,7 @@ def test_a_transcript_over_two_overlaps_loses_the_words_of_the_cancelled_one():
             await call.say("final_transcript", **timed("Okay. Wait, a second.", *words))
             assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
             assert call.texts() == ["Wait, a second."]
-            (best,) = call.heard[0].alternatives
+            (best,) = call.received[0].alternatives
             assert [str(word) for word in best.words] == ["Wait,", "a", "second"]
             assert (best.start_time, best.end_time) == (1.9, 2.15)
 
@@ -581,15 +590,15 @@ def test_held_words_of_an_overlap_that_is_confirmed_lose_those_of_the_cancelled_
     run(go())
 
 
-@pytest.mark.parametrize(("first", "told"), [("Tomorrow morning", "Tomorrow morning is fine"), ("Mm-hm", "is fine")])
-def test_a_sentence_whose_first_half_was_given_up_while_the_second_was_held_stays_whole(first: str, told: str):
+@pytest.mark.parametrize(("first", "sent"), [("Tomorrow morning", "Tomorrow morning is fine"), ("Mm-hm", "is fine")])
+def test_a_sentence_whose_first_half_was_given_up_while_the_second_was_held_stays_whole(first: str, sent: str):
     async def go():
         async with quiet_call(5.0) as call:
             call.agent(True)
             await call.audio("-" * 5 + "s" * 19 + "-" * 25 + "s" * 112)
             assert call.kinds() == ["hold", "hold", "cancel", "confirm"]
             await call.say("final_transcript", **timed(f"{first} is fine", (first, 0.16, 0.7), ("is fine", 1.6, 4.9)))
-            assert call.texts() == [told]
+            assert call.texts() == [sent]
 
     run(go())
 
@@ -602,7 +611,8 @@ def test_one_late_transcript_does_not_change_the_recognisers_clock():
             call.agent(True)
             await call.audio("s" * 10 + "-" * 8)
             await call.say("interim_transcript", "okay", start=210 * STEP, end=220 * STEP)
-            held = call.gate.gate.held_overlap.interim
+            held = call.transcripts[-1]
+            assert call.gate.gate.held_overlap.transcript == held.text
             assert (held.start, held.end) == (pytest.approx(210 * STEP, abs=0.01), pytest.approx(220 * STEP, abs=0.01))
 
     run(go())
@@ -679,7 +689,7 @@ def test_the_contract_of_the_recogniser_passes_through():
 def test_other_events_of_an_adapter_reach_those_who_listen_to_the_companion():
     async def go():
         adapter = stt.FallbackAdapter([HandSTT(), HandSTT()])
-        outer = ProsodyGate(listener=None).stt(adapter)
+        outer = ProsodyGate(listener=False).stt(adapter)
         got = []
         outer.on("stt_availability_changed", got.append)
         adapter.emit("stt_availability_changed", "gone")
@@ -690,7 +700,7 @@ def test_other_events_of_an_adapter_reach_those_who_listen_to_the_companion():
 
 
 def test_a_recogniser_that_does_not_stream_is_put_into_an_adapter_with_the_vad_itself():
-    gate = ProsodyGate(listener=None)
+    gate = ProsodyGate(listener=False)
     with pytest.raises(OptionError, match=r"call vad\(\) before stt\(\)"):
         gate.stt(HandSTT(streaming=False))
     vad = ScriptedVAD()
@@ -700,18 +710,18 @@ def test_a_recogniser_that_does_not_stream_is_put_into_an_adapter_with_the_vad_i
     assert outer.wrapped_stt._vad is vad
 
 
-def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_is_heard():
+def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_is_sent():
     async def go():
-        call = Call(**PATIENT)
+        call = Call(lexicon=_EverythingIsIgnored(), **PATIENT)
         call.stt = call.gate.stt(HandSTT(streaming=False))
         call.session.stt = call.stt
         async with call:
             stream = call.stt.stream()
-            heard: list = []
+            received: list = []
 
             async def read() -> None:
                 async for event in stream:
-                    heard.append(event)
+                    received.append(event)
 
             reader = asyncio.create_task(read())
 
@@ -724,13 +734,12 @@ def test_through_a_stream_adapter_a_cancelled_backchannel_is_dropped_and_a_turn_
                     await settle()
 
             await audio("-" * 5 + "s" * 10 + "-" * 30)
-            kinds = [event.type.value for event in heard]
+            kinds = [event.type.value for event in received]
             assert kinds == ["start_of_speech", "end_of_speech", "final_transcript"]
-            call.gate.gate.lexicon = _EverythingIsIgnored()
             call.agent(True)
             await audio("-" * 5 + "s" * 10 + "-" * 60)
             assert call.kinds() == ["hold", "cancel"]
-            assert len(heard) == 3
+            assert len(received) == 3
             await stream.aclose()
             await reader
 
@@ -750,11 +759,11 @@ def test_times_within_a_clip_are_not_taken_for_times_of_the_call(text, kinds):
         async with Call(**PATIENT) as call:
             recogniser = Timed(streaming=False)
             stream = call.gate.stt(recogniser).stream()
-            heard: list[str] = []
+            received: list[str] = []
 
             async def read() -> None:
                 async for event in stream:
-                    heard.extend(data.text for data in event.alternatives)
+                    received.extend(data.text for data in event.alternatives)
 
             reader = asyncio.create_task(read())
 
@@ -771,7 +780,7 @@ def test_times_within_a_clip_are_not_taken_for_times_of_the_call(text, kinds):
             recogniser.text = text
             await audio("-" * 20 + "s" * 10 + "-" * 60)
             assert call.kinds() == kinds
-            assert heard == ["tell me more", *(["stop"] if text == "stop" else [])]
+            assert received == ["tell me more", *(["stop"] if text == "stop" else [])]
             if text == "okay":
                 assert call.decisions[-1].reason == "ignore_phrase"
             await stream.aclose()
@@ -787,11 +796,11 @@ def test_with_a_gain_a_recogniser_that_does_not_stream_hears_the_user_as_recorde
         recogniser = _Loudest(streaming=False)
         async with call:
             stream = call.gate.stt(recogniser).stream()
-            heard: list[str] = []
+            received: list[str] = []
 
             async def read() -> None:
                 async for event in stream:
-                    heard.append(event.type.value)
+                    received.append(event.type.value)
 
             reader = asyncio.create_task(read())
             for character in "-" * 5 + "s" * 10 + "-" * 30:
@@ -800,7 +809,7 @@ def test_with_a_gain_a_recogniser_that_does_not_stream_hears_the_user_as_recorde
                 await settle()
             await stream.aclose()
             await reader
-        return heard, recogniser.loudest
+        return received, recogniser.loudest
 
     assert run(go(0.0)) == ([], 0)
     assert run(go(20.0)) == (["start_of_speech", "end_of_speech", "final_transcript"], 90)
@@ -835,7 +844,7 @@ def test_through_a_fallback_adapter_the_second_recognisers_words_are_held_alike(
         await call.audio("-" * 5 + "s" * 10)
         second.streams[-1].say("interim_transcript", "okay")
         await settle()
-        assert call.heard == []
+        assert call.received == []
         second.streams[-1].say("interim_transcript", "okay stop")
         await settle()
         assert call.kinds() == ["hold", "confirm"]

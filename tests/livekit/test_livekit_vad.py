@@ -70,8 +70,8 @@ def test_while_the_agent_is_silent_the_very_same_objects_pass():
     async def go():
         async with Call() as call:
             inner: list = []
-            take = call.stream._take
-            call.stream._take = lambda event: (inner.append(event), take(event))[1]
+            translate = call.stream._translate
+            call.stream._translate = lambda event: (inner.append(event), translate(event))[1]
             await call.audio("-----" + "s" * 20 + "-" * 20)
             assert len(call.got) == len(inner)
             assert all(ours is theirs for ours, theirs in zip(call.got, inner, strict=True))
@@ -86,7 +86,7 @@ def test_a_cancelled_backchannel_never_reaches_the_session():
             await call.audio("-" * 5 + "s" * 12 + "-" * 60)
             assert call.kinds() == ["hold", "cancel"]
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             # The VAD goes on telling that it works, window by window.
             assert len(call.got) == 77
 
@@ -186,9 +186,9 @@ def test_the_silence_after_the_users_turn_does_not_interrupt_an_agent_that_answe
         async with Call() as call:
             await call.audio("-" * 5 + "s" * 30 + "-" * 11)  # the gate's turn has ended, the VAD's not yet
             call.agent(True)
-            shown = len(call.speech_told())
+            shown = len(call.speech_shown())
             await call.audio("-" * 20)
-            assert len(call.speech_told()) == shown
+            assert len(call.speech_shown()) == shown
             assert call.marks() == ["start", "end"]
 
     run(go())
@@ -207,7 +207,7 @@ def test_a_release_in_mid_speech_gives_a_late_start_and_what_follows():
             await call.audio("s" * 5 + "-" * 30)
             assert call.marks() == ["start", "end"]
             assert call.ends()[0].speech_duration == pytest.approx(13 * STEP, abs=0.01)
-            assert max(event.speech_duration for event in call.speech_told()) > 13 * STEP
+            assert max(event.speech_duration for event in call.speech_shown()) > 13 * STEP
 
     run(go())
 
@@ -221,7 +221,7 @@ def test_a_release_after_the_speech_gives_start_and_end_without_an_interruption(
             await settle()
             assert call.kinds() == ["hold", "release"]
             assert call.marks() == ["start", "end"]
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             assert call.ends()[0].silence_duration == pytest.approx(25 * STEP)
 
     run(go())
@@ -250,7 +250,7 @@ def test_two_overlaps_in_one_segment_the_second_confirmed_counts_from_its_own_on
             assert call.kinds() == ["hold", "cancel", "hold", "confirm"]
             (start,) = call.starts()
             assert start.speech_duration == pytest.approx((70 - 41) * STEP)
-            following = call.speech_told()[0]
+            following = call.speech_shown()[0]
             assert following.speech_duration == pytest.approx((70 - 41) * STEP)
             call.agent(False)
             await call.audio("-" * 20)
@@ -286,7 +286,7 @@ def test_speech_from_before_the_agent_began_is_never_held():
             await call.audio("s" * 20 + "-" * 25)
             assert call.kinds() == []
             assert call.marks() == ["start", "end"]
-            assert max(event.speech_duration for event in call.speech_told()) > 30 * STEP
+            assert max(event.speech_duration for event in call.speech_shown()) > 30 * STEP
 
     run(go())
 
@@ -296,10 +296,10 @@ def test_a_backchannel_within_the_segment_of_the_users_own_turn_does_not_interru
         async with Call(tail_boundary=0.0) as call:
             await call.audio("-" * 5 + "s" * 10 + "-" * 10)  # the gate's turn has ended, the VAD's segment has not
             call.agent(True)
-            told = len(call.speech_told())
+            shown_before = len(call.speech_shown())
             await call.audio("s" * 8)
             assert call.kinds() == ["hold"]
-            shown = [event for event in call.speech_told()[told:] if event.speech_duration > 0]
+            shown = [event for event in call.speech_shown()[shown_before:] if event.speech_duration > 0]
             assert shown[1:] == []  # the first window came before the hold
             await call.audio("-" * 30)
             assert call.kinds() == ["hold", "cancel"]
@@ -315,12 +315,12 @@ def test_a_click_too_short_to_be_held_is_swallowed_while_the_agent_speaks():
             await call.audio("-" * 5 + "sss" + "-" * 30)
             assert call.kinds() == []
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
 
     run(go())
 
 
-def test_speech_that_the_gate_does_not_hold_yet_is_told_when_the_agent_stops():
+def test_speech_that_the_gate_does_not_hold_yet_is_sent_when_the_agent_stops():
     async def go():
         async with Call(min_speech_duration=0.2) as call:
             call.agent(True)
@@ -333,7 +333,7 @@ def test_speech_that_the_gate_does_not_hold_yet_is_told_when_the_agent_stops():
     run(go())
 
 
-def test_the_rest_of_a_cancelled_segment_is_not_told_when_the_agent_stops_until_speech_comes_again():
+def test_the_rest_of_a_cancelled_segment_is_not_sent_when_the_agent_stops_until_speech_comes_again():
     async def go():
         async with Call(tail_boundary=0.0, utterance_gap=0.0) as call:
             call.agent(True)
@@ -342,7 +342,7 @@ def test_the_rest_of_a_cancelled_segment_is_not_told_when_the_agent_stops_until_
             call.agent(False)
             await call.audio("-" * 3)
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             await call.audio("s" * 5)
             assert call.marks() == ["start"]
             assert call.starts()[0].speech_duration < 8 * STEP
@@ -362,7 +362,7 @@ def test_a_gate_that_hears_more_than_the_vad_tells_start_and_end_by_itself():
                 await call.window(0.4)
             assert call.kinds() == ["hold", "confirm"]
             assert call.marks() == ["start"]
-            assert call.speech_told()[0].speech_duration == pytest.approx(10 * STEP)
+            assert call.speech_shown()[0].speech_duration == pytest.approx(10 * STEP)
             await call.audio("-" * 10)
             assert call.marks() == ["start", "end"]
 
@@ -458,7 +458,7 @@ def test_the_silero_plugin_says_the_same_with_the_gate_as_without_on_a_real_conv
 
     async def go():
         vad = silero.VAD.load()
-        gate = ProsodyGate(listener=None)
+        gate = ProsodyGate(listener=False)
         wrapped = gate.vad(vad)
         gate.attach(StubSession(vad=wrapped))
         alone, gated = await events_of(vad), await events_of(wrapped)
@@ -546,7 +546,7 @@ def test_a_second_stream_open_beside_the_first_is_the_vad_alone():
 def test_the_contract_of_the_vad_passes_through():
     async def go():
         inner = ScriptedVAD()
-        vad = ProsodyGate(listener=None).vad(inner)
+        vad = ProsodyGate(listener=False).vad(inner)
         assert (vad.model, vad.provider, vad._label) == ("scripted", "tests", inner._label)
         assert vad.capabilities is inner.capabilities
         assert vad.min_silence_duration == 0.55
@@ -636,7 +636,7 @@ def test_an_error_in_the_gate_lets_the_speech_through_and_everything_after():
             assert call.marks() == ["start"]
             await call.audio("-" * 30 + "s" * 5 + "-" * 30)
             assert call.marks() == ["start", "end", "start", "end"]
-            assert call.speech_told()
+            assert call.speech_shown()
             assert len(errors) == 1
             assert call.gate.metrics.errors == 1
 
@@ -648,7 +648,7 @@ def test_an_error_in_the_wrapper_itself_makes_it_transparent():
         async with Call() as call:
             call.agent(True)
             await call.audio("-" * 10 + "s" * 5)
-            call.stream._translator.take = None  # type: ignore[assignment]
+            call.stream._translator.translate = None  # type: ignore[assignment]
             await call.audio("s" * 5 + "-" * 25)
             assert call.gate.metrics.errors == 1
             assert call.kinds() == ["hold", "release"]
@@ -689,7 +689,7 @@ def test_without_attach_it_is_transparent_and_says_so_once(caplog):
     assert caplog.text.count("call gate.attach(session)") == 1
 
 
-def test_the_end_of_the_session_in_mid_hold_cancels_and_lets_go():
+def test_the_end_of_the_session_in_mid_hold_cancels_and_detaches():
     async def go():
         async with Call() as call:
             call.agent(True)
@@ -710,11 +710,11 @@ def test_closing_the_gate_in_mid_hold_tells_nothing_of_the_speech_that_this_canc
             await call.audio("s" * 20 + "-" * 25)
             assert call.kinds() == ["hold", "cancel"]
             assert call.marks() == []
-            assert call.speech_told() == []
+            assert call.speech_shown() == []
             # What comes after it passes.
             await call.audio("s" * 10 + "-" * 25)
             assert call.marks() == ["start", "end"]
-            assert call.speech_told()
+            assert call.speech_shown()
 
     run(go())
 
@@ -759,8 +759,8 @@ def test_whatever_happens_starts_and_ends_alternate_and_nothing_shows_before_a_s
             assert len(inferences) >= windows + 40
             kinds = call.kinds()
             assert kinds.count("hold") == len(kinds) - kinds.count("hold")
-            told = sum(kind in ("confirm", "release") for kind in kinds)
-            if told:
+            let_through = sum(kind in ("confirm", "release") for kind in kinds)
+            if let_through:
                 assert "start" in marks
 
     run(go())
@@ -813,24 +813,24 @@ def test_with_a_gain_a_flush_in_speech_leaves_the_next_start_with_its_own_audio(
 
 def test_with_a_gain_the_gate_hears_the_user_louder_too():
     async def go(**options):
-        heard = []
+        levels = []
         async with Call(**options) as call:
             push = call.gate.gate.push
 
             def keep(frame, probability):
-                heard.append(float(np.abs(frame).max()))
+                levels.append(float(np.abs(frame).max()))
                 return push(frame, probability)
 
             call.gate.gate.push = keep
             for _ in range(5):
                 await call.window(0.09)
-        return heard
+        return levels
 
     plain_levels, louder_levels = run(go()), run(go(profile=QUIET))
     assert louder_levels == pytest.approx([10.0 * level for level in plain_levels])
 
 
-def test_audio_that_cannot_be_amplified_is_heard_as_it_is(monkeypatch, caplog):
+def test_audio_that_cannot_be_amplified_reaches_the_vad_as_it_is(monkeypatch, caplog):
     def broken(samples, gain_db):
         raise ValueError("no such gain")
 

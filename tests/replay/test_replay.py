@@ -13,7 +13,8 @@ from gate_timeline import LEXICON, Says, make_gate
 from prosody_gate import (
     AudioError,
     Gate,
-    PocketSphinxListener,
+    OptionError,
+    PhonemeListener,
     Transcript,
     TranscriptError,
     read_spans,
@@ -34,20 +35,27 @@ def as_json(events: object) -> str:
 
 @pytest.fixture(scope="module")
 def demo_events() -> str:
-    gate = Gate(lexicon=LEXICON, listener=PocketSphinxListener())
+    gate = Gate(lexicon=LEXICON, listener=PhonemeListener())
     return as_json(replay(DEMO, gate, user_channel=1, agent_channel=0).events)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(block_seconds=st.floats(0.002, 60.0))
 def test_the_demo_gives_the_same_events_whatever_the_block_size(demo_events: str, block_seconds: float) -> None:
-    gate = Gate(lexicon=LEXICON, listener=PocketSphinxListener())
+    gate = Gate(lexicon=LEXICON, listener=PhonemeListener())
     result = replay(DEMO, gate, user_channel=1, agent_channel=0, block_seconds=block_seconds)
     assert as_json(result.events) == demo_events
 
 
+def test_a_gate_that_was_used_is_refused() -> None:
+    gate = Gate(lexicon=LEXICON)
+    replay(DEMO, gate, user_channel=1, agent_channel=0)
+    with pytest.raises(OptionError, match="gate: was used for another stream; expected a fresh one"):
+        replay(DEMO, gate, user_channel=1, agent_channel=0)
+
+
 def test_the_demo_cancels_backchannels_cough_and_background_and_confirms_both_interruptions() -> None:
-    gate = Gate(lexicon=LEXICON, listener=PocketSphinxListener())
+    gate = Gate(lexicon=LEXICON, listener=PhonemeListener())
     result = replay(DEMO, gate, user_channel=1, agent_channel=0)
     assert [(round(event.onset), event.kind.value) for event in result.decisions] == [
         (7, "cancel"),  # mm-hmm

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from prosody_gate import Hypothesis, ModelError, PocketSphinxListener
-from prosody_gate.session.threaded_listener import MAX_BACKLOG, ThreadedListener, breathe
+from prosody_gate import Hypothesis, ModelError, PhonemeListener
+from prosody_gate.session.threaded_listener import MAX_BACKLOG, ThreadedListener
 
 FRAME = np.zeros(512, np.float32)
 TIMEOUT = 10.0
@@ -38,7 +38,7 @@ class Counting:
 
     def push(self, frame, *, time):
         self._do(f"push {time}")
-        return Hypothesis(text=f"heard {time}", time=time, words=())
+        return Hypothesis(text=f"recognised {time}", time=time, words=())
 
     def finish(self, *, time):
         self._do(f"finish {time}")
@@ -91,8 +91,8 @@ def test_each_hypothesis_is_returned_once_and_only_to_its_overlap():
     until(lambda: listener._mailbox.newest[1] is not None)
     hypothesis = listener.push(FRAME, time=3.0)
     assert hypothesis is not None
-    assert hypothesis.text in ("heard 2.0", "heard 3.0")
-    until(lambda: listener._mailbox.newest[1].text == "heard 3.0")
+    assert hypothesis.text in ("recognised 2.0", "recognised 3.0")
+    until(lambda: listener._mailbox.newest[1].text == "recognised 3.0")
     listener.finish(time=3.0)
     assert listener.finish(time=3.0) is None
     listener.start(FRAME, onset=4.0)
@@ -145,14 +145,14 @@ def test_it_hears_the_same_words_as_the_listener_alone():
     rng = np.random.default_rng(5)
     audio = (0.05 * rng.normal(size=512 * 30)).astype(np.float32)
     frames = np.split(audio, 30)
-    alone = PocketSphinxListener()
-    threaded = ThreadedListener(PocketSphinxListener(between_blocks=breathe))
+    alone = PhonemeListener()
+    threaded = ThreadedListener(PhonemeListener())
     for listener in (alone, threaded):
         listener.start(frames[0], onset=0.032)
-    heard = [alone.push(frame, time=0.032 * index) for index, frame in enumerate(frames[1:], start=2)]
+    hypotheses = [alone.push(frame, time=0.032 * index) for index, frame in enumerate(frames[1:], start=2)]
     for index, frame in enumerate(frames[1:], start=2):
         threaded.push(frame, time=0.032 * index)
     threaded.close(wait=TIMEOUT)
-    last = [hypothesis for hypothesis in heard if hypothesis is not None][-1:]
+    last = [hypothesis for hypothesis in hypotheses if hypothesis is not None][-1:]
     newest = threaded._mailbox.newest[1]
     assert [newest.text] == [last[0].text] if last else newest is None

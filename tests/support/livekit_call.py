@@ -13,6 +13,7 @@ from livekit.agents import AgentStateChangedEvent, UserStateChangedEvent, stt
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 from livekit.agents.vad import VAD, VADCapabilities, VADEvent, VADEventType, VADStream
 
+from prosody_gate import Transcript
 from prosody_gate.livekit import ProsodyGate
 
 WINDOW = 512
@@ -264,12 +265,15 @@ class Call:
         **options: Any,
     ) -> None:
         options.setdefault("sources", [ConfirmAt(*confirm_at)])
-        options.setdefault("listener", None)
+        options.setdefault("listener", False)
         self.gate = ProsodyGate(**options)
         self.inner = vad or ScriptedVAD()
         self.vad = self.gate.vad(self.inner)
         self.session = StubSession(vad=self.vad)
         self.rate = rate
+        self.transcripts: list[Transcript] = []
+        """What the gate has got, on its own clock."""
+        self._note_transcripts()
         self.decisions: list[Any] = []
         self.gate.on("decision", self.decisions.append)
         if attach:
@@ -278,8 +282,18 @@ class Call:
         self.recogniser: Any = None
         self.stt: Any = None
         self.stt_stream: Any = None
-        self.heard: list[stt.SpeechEvent] = []
+        self.received: list[stt.SpeechEvent] = []
         self._readers: list[asyncio.Task[None]] = []
+
+    def _note_transcripts(self) -> None:
+        driver = self.gate._driver
+        push = driver.push_transcript
+
+        def noted(transcript: Transcript) -> None:
+            self.transcripts.append(transcript)
+            push(transcript)
+
+        driver.push_transcript = noted  # type: ignore[method-assign]
 
     async def __aenter__(self) -> Call:
         self.open()
@@ -309,7 +323,7 @@ class Call:
 
     async def _read_stt(self, stream: Any) -> None:
         async for event in stream:
-            self.heard.append(event)
+            self.received.append(event)
 
     async def say(self, kind: str, text: str = "", **more: Any) -> None:
         """Let the recogniser say something now."""
@@ -317,8 +331,8 @@ class Call:
         await settle()
 
     def texts(self) -> list[str]:
-        """What the session heard: texts, or the kind of an event without one."""
-        return [event.alternatives[0].text if event.alternatives else event.type.value for event in self.heard]
+        """What the session got: texts, or the kind of an event without one."""
+        return [event.alternatives[0].text if event.alternatives else event.type.value for event in self.received]
 
     async def close_stream(self) -> None:
         await self.stream.aclose()
@@ -357,7 +371,7 @@ class Call:
         return [event.kind.value for event in self.decisions]
 
     def marks(self) -> list[str]:
-        """What the session heard of the user, without inference events."""
+        """What the session got of the user's speech, without inference events."""
         names = {VADEventType.START_OF_SPEECH: "start", VADEventType.END_OF_SPEECH: "end"}
         return [names[event.type] for event in self.got if event.type in names]
 
@@ -367,7 +381,7 @@ class Call:
     def ends(self) -> list[VADEvent]:
         return [event for event in self.got if event.type is VADEventType.END_OF_SPEECH]
 
-    def speech_told(self) -> list[VADEvent]:
+    def speech_shown(self) -> list[VADEvent]:
         """The inference events that show speech, in any of the fields that the session looks at."""
         return [
             event

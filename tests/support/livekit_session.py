@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, llm, stt, tts, vad
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 
-from prosody_gate.livekit import RecordedInput, SilentOutput
+from prosody_gate.livekit.testing import RecordedInput, SilentOutput
 
 RATE = 16_000
 
@@ -110,7 +110,7 @@ class Answering(Agent):
 
 
 class SilentRealtimeModel(llm.RealtimeModel):
-    """A realtime model that leaves turn taking to the session, and keeps what it is told to do."""
+    """A realtime model that leaves turn taking to the session, and keeps the commands it gets."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -123,7 +123,7 @@ class SilentRealtimeModel(llm.RealtimeModel):
                 manual_function_calls=False,
             )
         )
-        self.told: list[str] = []
+        self.commands: list[str] = []
 
     def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession:
         return _SilentRealtimeSession(self)
@@ -155,19 +155,19 @@ class _SilentRealtimeSession(llm.RealtimeSession):
     def push_video(self, frame: rtc.VideoFrame) -> None: ...
 
     def generate_reply(self, **options: Any) -> asyncio.Future[Any]:
-        self._realtime_model.told.append("reply")
+        self._realtime_model.commands.append("reply")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future.set_exception(llm.RealtimeError("has nothing to say"))
         return future
 
     def commit_audio(self) -> None:
-        self._realtime_model.told.append("commit")
+        self._realtime_model.commands.append("commit")
 
     def clear_audio(self) -> None:
-        self._realtime_model.told.append("clear")
+        self._realtime_model.commands.append("clear")
 
     def interrupt(self) -> None:
-        self._realtime_model.told.append("interrupt")
+        self._realtime_model.commands.append("interrupt")
 
     def truncate(self, **options: Any) -> None: ...
 
@@ -191,7 +191,7 @@ class SessionRun:
     decisions: list[Any] = field(default_factory=list)
     user_turns: list[str] = field(default_factory=list)
     interrupted: list[bool] = field(default_factory=list)
-    """For each time the agent was told to speak."""
+    """For each time the agent was asked to speak."""
     agent: Agent | None = None
 
     def times(self, *kinds: str) -> list[float]:

@@ -95,7 +95,7 @@ class LoopbackDeepgram:
                 continue
             words = phrase.text.split()
             step = (phrase.end - phrase.start) / len(words)
-            heard = [
+            recognised = [
                 {
                     "word": word.strip(".,").lower(),
                     "punctuated_word": word,
@@ -105,14 +105,14 @@ class LoopbackDeepgram:
                 }
                 for index, word in enumerate(words)
             ]
-            heard = [word for word in heard if word["start"] >= 0]
+            recognised = [word for word in recognised if word["start"] >= 0]
             started = {"type": "SpeechStarted", "channel": [0], "timestamp": phrase.start - began}
             found.append((phrase.start + 0.1, started))
-            for count in range(1, len(heard) + 1):
-                at = began + heard[count - 1]["end"] + phrase.lag
-                found.append((at, _results(heard[:count], final=False)))
-            if heard:
-                found.append((phrase.end + 2 * phrase.lag, _results(heard, final=True)))
+            for count in range(1, len(recognised) + 1):
+                at = began + recognised[count - 1]["end"] + phrase.lag
+                found.append((at, _results(recognised[:count], final=False)))
+            if recognised:
+                found.append((phrase.end + 2 * phrase.lag, _results(recognised, final=True)))
         return sorted(found, key=lambda entry: entry[0])
 
 
@@ -138,7 +138,7 @@ def _results(words: list[dict[str, Any]], *, final: bool) -> dict[str, Any]:
 
 
 async def eventually(condition: Any, seconds: float = 5.0) -> None:
-    """Wait until `condition()` holds; a loopback socket needs a moment that no clock here tells."""
+    """Wait until `condition()` holds; a loopback socket needs a moment that no clock here knows."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, "did not happen in time"

@@ -45,7 +45,7 @@ class AudioFile:
 
         Raises:
             AudioError: The file is missing, a folder, empty, not audio, cut short as far as its header
-                tells, or its rate is not between 8 and 48 kHz.
+                says, or its rate is not between 8 and 48 kHz.
         """
         self._path = Path(path)
         if not os.path.exists(self._path):  # unlike Path.exists, False for a name that cannot be
@@ -87,7 +87,7 @@ class AudioFile:
 
     @property
     def duration(self) -> float:
-        """Length in seconds, as the header tells it."""
+        """Length in seconds, as the header has it."""
         file = self._open_file()
         return float(file.frames / file.samplerate)
 

@@ -84,7 +84,7 @@ class Resampler:
             samples: Mono float32 samples at the input rate, shape [n], n >= 0.
 
         Returns:
-            The samples at 16 kHz that can be told by now, in whole blocks of 128; often none, often several.
+            The samples at 16 kHz that are known by now, in whole blocks of 128; often none, often several.
 
         Raises:
             AudioError: The samples are not float32 of shape [n].

@@ -3,7 +3,7 @@
 from .bench_plots import check_plot_folder, plot_bench
 from .bench_report import BenchReport, SweepPoint
 from .bench_tables import bench_tables, gate_sentence
-from .gate_factory import GateFactory, ShippedGates, fresh_listener
+from .gate_factory import GateFactory, ShippedGates
 from .heard import Decision, Heard, speech_stretches
 from .intervals import Share
 from .items import AMBIGUOUS, INTERRUPTION, LABELS, Call, Clip, LabelledEvent, WordOverlap
@@ -53,7 +53,6 @@ __all__ = [
     "check_plot_folder",
     "confirmed_by",
     "default_baselines",
-    "fresh_listener",
     "gate_sentence",
     "over_telephone",
     "plot_bench",

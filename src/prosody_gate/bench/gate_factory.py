@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ..gate import Gate, GateOptions
 from ..lexicon import Lexicon
 from ..profile import Profile
 from .items import WordOverlap
 from .manifest import Item
-
-if TYPE_CHECKING:
-    from ..listener import Listener, PocketSphinxListener
-
-
-_of_thread = threading.local()
-
-
-def fresh_listener() -> Listener:
-    """The thread's own listener, as if it had heard nothing; the gate that had it before must be done with it.
-
-    Raises:
-        ModelError: A model that it needs is missing or damaged.
-    """
-    listener: PocketSphinxListener | None = getattr(_of_thread, "listener", None)
-    if listener is None:
-        from ..listener import PocketSphinxListener
-
-        listener = _of_thread.listener = PocketSphinxListener()
-    listener.reset()
-    return listener
 
 
 class GateFactory(Protocol):
@@ -40,7 +18,7 @@ class GateFactory(Protocol):
     Cross-validation gives each item a gate whose evidence was fitted without the item's `group`.
     """
 
-    def __call__(self, item: Item, options: GateOptions) -> Gate:
+    def __call__(self, item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
         """A gate that has heard nothing yet.
 
         Args:
@@ -61,18 +39,21 @@ class ShippedGates:
     profile: Profile | None = None
     """Where noise floor and speaker norms start from."""
 
-    def __call__(self, item: Item, options: GateOptions) -> Gate:
-        """A gate with the shipped evidence; the listener is the one of the thread's gate before, and fresh again.
+    def __call__(self, item: Item, options: GateOptions, *, expects_transcripts: bool = False) -> Gate:
+        """A gate with the shipped evidence; with a listener of its own.
 
         Raises:
             ModelError: A model that it needs is missing or damaged.
         """
         listener = None
         if self.listener and not isinstance(item, WordOverlap):
-            listener = fresh_listener()
+            from ..listener import PhonemeListener
+
+            listener = PhonemeListener(self.lexicon)
         return Gate(
             options,
             lexicon=self.lexicon,
             listener=listener,
             analyzer=None if self.profile is None else self.profile.analyzer(),
+            expects_transcripts=expects_transcripts,
         )

@@ -78,12 +78,7 @@ class Heard:
         ordered = tuple(sorted(transcripts or (), key=lambda transcript: transcript.at))
         stretches = speech_stretches(
             probabilities,
-            SpeechSegmenter(
-                activation_threshold=options.activation_threshold,
-                deactivation_threshold=options.deactivation_threshold,
-                min_speech_duration=options.min_speech_duration,
-                min_silence_duration=options.min_silence_duration,
-            ),
+            SpeechSegmenter(**options.segmenter_options),
         )
         return cls(probabilities, agent, ordered, tuple(stretches), transcribed=transcripts is not None)
 

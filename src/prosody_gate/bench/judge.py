@@ -200,8 +200,7 @@ class Judge:
     def _gate_decisions(self, item: Item, options: GateOptions, heard: Heard, run: RunGate) -> list[Decision]:
         if not heard.overlaps:
             return []
-        gate = self._gates(item, options)
-        gate.expects_transcripts = heard.transcribed
+        gate = self._gates(item, options, expects_transcripts=heard.transcribed)
         holds: dict[int, float] = {}
         decisions = []
         for event in run(gate):
@@ -250,7 +249,7 @@ class _Remembered:
         if self._decoder is None:
             self._decoder = SharedListener(lambda: listener)
         self._decoder.lose_place()  # a factory may hand out one listener again and again
-        gate.listener = CachedListener(self._root, self._decoder, self._frame_at)
+        gate._listener = CachedListener(self._root, self._decoder, self._frame_at)
 
 
 class _Recorder:
@@ -263,7 +262,7 @@ class _Recorder:
     def agent_started(self, _time: float) -> list[GateEvent]:
         return []
 
-    def hear(self, transcript: Transcript) -> list[GateEvent]:
+    def push_transcript(self, transcript: Transcript) -> list[GateEvent]:
         self.transcripts.append(transcript)
         return []
 

@@ -40,7 +40,7 @@ def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsa
     Raises:
         ModelError: A model is missing or damaged.
     """
-    from ..listener import PocketSphinxListener
+    from ..listener import PhonemeListener
 
     assert recorded.task.label is not None
     samples = amplified(recorded.sound.samples, profile.input_gain_db)
@@ -49,6 +49,6 @@ def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsa
     detector, options = SileroDetector(), profile.options()
     probabilities = [detector.frame_probability(frame) for frame in frames]
     heard = Heard.of(probabilities, (ALWAYS,), None, options)
-    gate = Gate(options, lexicon=lexicon, listener=PocketSphinxListener(), analyzer=profile.analyzer())
+    gate = Gate(options, lexicon=lexicon, listener=PhonemeListener(lexicon), analyzer=profile.analyzer())
     confirmed = {event.onset for event in heard.drive(gate, frames) if event.kind is GateEventKind.CONFIRM}
     return Rehearsal(recorded.task.label, tuple(heard.overlaps), len(confirmed))

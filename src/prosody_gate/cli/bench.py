@@ -204,10 +204,10 @@ def bench(
         work_on,
     )
     from ..vad import create_detector
-    from .gate_setup import GateSetup
+    from .gate_setup import gates_from_command_line
     from .progress import progress_of
 
-    setup = GateSetup.from_command_line(
+    setup = gates_from_command_line(
         profile=profile,
         sensitivity=sensitivity,
         option=option or (),
@@ -253,12 +253,12 @@ def bench(
         report = run_bench(
             items,
             settings,
-            gates=ShippedGates(lexicon=setup.lexicon, listener=setup.listener, profile=setup.profile),
+            gates=ShippedGates(lexicon=setup.lexicon, listener=setup.listens, profile=setup.profile),
             baselines=default_baselines(setup.lexicon),
             strict=strict,
             progress=advance,
             about={
-                "listener": setup.listener and items.kind != "overlaps",
+                "listener": setup.listens and items.kind != "overlaps",
                 "languages": list(setup.lexicon.languages),
                 "profile": None if setup.profile is None else setup.profile.microphone.name,
             },

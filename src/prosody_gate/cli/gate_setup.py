@@ -1,102 +1,58 @@
-"""All that a command was told about the gate, checked once; makes as many gates as wanted."""
+"""All that a command was told about the gate, checked once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import OptionError
-from ..gate import Gate, GateOptions
-from ..lexicon import Lexicon
-from ..profile import Profile
-
-LISTENER_LANGUAGE = "en"
-"""The one language that the listener knows."""
+from ..gate import GateOptions
+from ..gate_factory import GateFactory
+from ..listener import LISTENER_LANGUAGE
 
 
-@dataclass(frozen=True, kw_only=True)
-class GateSetup:
-    """What the gates of one command have in common."""
+def gates_from_command_line(
+    *,
+    profile: Path | None = None,
+    sensitivity: float | None = None,
+    option: Sequence[str] = (),
+    languages: Sequence[str] = (LISTENER_LANGUAGE,),
+    lexicons: Sequence[Path] = (),
+    listener: bool | None = None,
+) -> GateFactory:
+    """What makes the gates of one command.
 
-    options: GateOptions
-    """The defaults, then the profile, then the command line."""
-    lexicon: Lexicon
-    """The phrases of all languages and files."""
-    listener: bool
-    """Whether gates get the on-device listener."""
-    profile: Profile | None = None
-    """Where noise floor and speaker norms start from."""
+    Args:
+        profile: Path or name of a microphone profile.
+        sensitivity: 0 to 1.
+        option: Fields of `GateOptions`, each as `name=value`.
+        languages: Codes of packaged languages, the main one first.
+        lexicons: Paths of phrase files.
+        listener: Whether to listen; None listens where English is among the languages.
 
-    @classmethod
-    def from_command_line(
-        cls,
-        *,
-        profile: Path | None = None,
-        sensitivity: float | None = None,
-        option: Sequence[str] = (),
-        languages: Sequence[str] = (LISTENER_LANGUAGE,),
-        lexicons: Sequence[Path] = (),
-        listener: bool | None = None,
-    ) -> GateSetup:
-        """Check what the command line says.
-
-        Args:
-            profile: Path of a microphone profile.
-            sensitivity: 0 to 1.
-            option: Fields of `GateOptions`, each as `name=value`.
-            languages: Codes of packaged languages, the main one first.
-            lexicons: Paths of phrase files.
-            listener: Whether to listen; None listens where English is among the languages.
-
-        Raises:
-            OptionError: The profile or an option cannot be used.
-            LexiconError: A language or a phrase file cannot be used.
-        """
-        fields = _fields(option)
-        if sensitivity is not None:
-            if "sensitivity" in fields:
-                raise OptionError("--option sensitivity: given by --sensitivity too; expected one of them")
-            fields["sensitivity"] = sensitivity
-        knows = LISTENER_LANGUAGE in languages
-        if listener and not knows:
-            raise OptionError(f"--listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
-        loaded = None if profile is None else Profile.load(profile)
-        start = GateOptions() if loaded is None else loaded.options()
-        return cls(
-            options=GateOptions.create("command line", **{**start.model_dump(), **fields}),
-            lexicon=Lexicon.load(languages, files=lexicons),
-            listener=knows if listener is None else listener,
-            profile=loaded,
-        )
-
-    @property
-    def input_gain_db(self) -> float:
-        """How much louder than recorded the gate and its VAD hear the user, in dB."""
-        return 0.0 if self.profile is None else self.profile.input_gain_db
-
-    def gate(self, *, expects_transcripts: bool = False) -> Gate:
-        """A fresh gate, with a listener of its own.
-
-        Raises:
-            ModelError: A model that it needs is missing or damaged.
-        """
-        listener = None
-        if self.listener:
-            from ..listener import PocketSphinxListener
-
-            listener = PocketSphinxListener()
-        return Gate(
-            self.options,
-            lexicon=self.lexicon,
-            listener=listener,
-            analyzer=None if self.profile is None else self.profile.analyzer(),
-            expects_transcripts=expects_transcripts,
-        )
+    Raises:
+        OptionError: The profile or an option cannot be used.
+        LexiconError: A language or a phrase file cannot be used.
+    """
+    fields = _fields(option)
+    if sensitivity is not None and "sensitivity" in fields:
+        raise OptionError("--option sensitivity: given by --sensitivity too; expected one of them")
+    if listener and LISTENER_LANGUAGE not in languages:
+        raise OptionError(f"--listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
+    return GateFactory.create(
+        profile,
+        sensitivity=sensitivity,
+        languages=languages,
+        lexicon_files=lexicons,
+        listener=listener,
+        given_by="command line",
+        **fields,
+    )
 
 
-def _fields(option: Sequence[str]) -> dict[str, float]:
-    fields: dict[str, float] = {}
+def _fields(option: Sequence[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
     for entry in option:
         name, equals, value = (part.strip() for part in entry.partition("="))
         if not (name and equals):

@@ -88,12 +88,12 @@ def label(
     from ..audio import AudioFile
     from ..labelling import HELP, Labelling, LabelStore, proposals_of
     from ..replay import replay
-    from .gate_setup import GateSetup
+    from .gate_setup import gates_from_command_line
     from .progress import progress_of
     from .recordings import choose_channels
 
     manifest = call.with_suffix(".jsonl") if output is None else output
-    setup = GateSetup.from_command_line(profile=None if profile is None else Path(profile))
+    setup = gates_from_command_line(profile=None if profile is None else Path(profile))
     with AudioFile(call) as recording:
         channels = choose_channels(recording, user=user_channel, agent=agent_channel, agent_speech=agent)
         check_writable(manifest)

@@ -133,11 +133,11 @@ def run(
     from ..replay import read_transcripts, replay
     from ..report import check_plot_path, plot_timeline, to_json
     from ..vad import create_detector
-    from .gate_setup import GateSetup
+    from .gate_setup import gates_from_command_line
     from .recordings import check_recording, choose_channels
 
     languages = language or ["en"]
-    setup = GateSetup.from_command_line(
+    setup = gates_from_command_line(
         profile=profile,
         sensitivity=sensitivity,
         option=option or (),
@@ -178,7 +178,7 @@ def run(
     if as_json:
         about = {
             "vad": vad,
-            "listener": setup.listener,
+            "listener": setup.listens,
             "languages": list(setup.lexicon.languages),
             "profile": None if setup.profile is None else setup.profile.microphone.name,
             "user_channel": channels.user,

@@ -249,7 +249,7 @@ def tune(
         tuned_profile,
     )
     from ..vad import create_detector
-    from .gate_setup import GateSetup
+    from .gate_setup import gates_from_command_line
     from .progress import step_progress
 
     objective = Objective(
@@ -260,7 +260,7 @@ def tune(
         latency_weight=latency_weight,
         margin=margin,
     )
-    setup = GateSetup.from_command_line(
+    setup = gates_from_command_line(
         profile=None if profile is None else Path(profile),
         option=option or (),
         languages=language or ["en"],
@@ -280,7 +280,7 @@ def tune(
         start=setup.options,
         profile=setup.profile,
         lexicon=setup.lexicon,
-        listener=setup.listener,
+        listener=setup.listens,
         vad=vad,  # type: ignore[arg-type]
     )
     silent = quiet or as_json

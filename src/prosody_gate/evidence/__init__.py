@@ -1,4 +1,4 @@
-"""Log-likelihood ratios from what was heard so far, one source a file."""
+"""Log-likelihood ratios from what was seen so far, one source a file."""
 
 from .context_evidence import ContextEvidence
 from .default_sources import default_sources

@@ -21,7 +21,7 @@ class ContextEvidence:
     name = "context"
 
     def reset(self) -> None:
-        """A new overlap begins; nothing is remembered from the last."""
+        """A new overlap begins; nothing of the last one counts."""
 
     def update(self, observation: Observation) -> float:
         """Nats of the moment at which the overlap began."""

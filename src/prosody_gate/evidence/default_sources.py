@@ -1,4 +1,4 @@
-"""The evidence sources that a gate uses when it is not told otherwise."""
+"""The evidence sources that a gate uses by itself."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Observation:
     words_end: float = 0.0
     """Where in the stream the last of these words ended; the onset while there are none."""
     recognised: Hypothesis | None = None
-    """What the listener hears so far."""
+    """What the listener has recognised so far."""
     recognised_match: LexiconMatch = NOTHING_SAID
     """The listener's words as the lexicon reads them."""
     frames: list[ProsodyFrame] = field(default_factory=list)

@@ -13,7 +13,7 @@ from .weights import EvidenceWeights
 from .words_evidence import WordFeatures, ignorable_tokens
 
 EARLY: Final = 0.3
-"""Seconds of speech before which what is heard often changes."""
+"""Seconds of speech before which the recognised text often changes."""
 
 LATE: Final = 0.55
 MANY_WORDS: Final = 3
@@ -60,23 +60,23 @@ class PhraseOdds:
 def listener_features(
     observation: Observation, features: WordFeatures, odds: PhraseOdds
 ) -> Iterator[tuple[str, float]]:
-    """The features of what is heard so far; none before the listener has said anything.
+    """The features of the recognised text so far; none before the listener has said anything.
 
     Args:
         observation: The overlap.
         features: Knows which tokens can be ignored.
         odds: Knows what the phrases say.
     """
-    heard = observation.recognised
-    if heard is None:
+    recognised = observation.recognised
+    if recognised is None:
         return
     match = observation.recognised_match
-    if heard.follows_phrases:
-        look = sum(heard.time - observation.onset > age for age in AGES)
+    if recognised.follows_phrases:
+        look = sum(recognised.time - observation.onset > age for age in AGES)
         yield f"look {look}", 1.0
-        nats = odds.of(heard)
+        nats = odds.of(recognised)
         if nats is not None:
-            yield "phrases", (1.0 - heard.nothing - heard.something_else) * nats
+            yield "phrases", (1.0 - recognised.nothing - recognised.something_else) * nats
         if match.interrupt is not None:
             yield "interrupt phrase", 1.0
         return
@@ -87,12 +87,12 @@ def listener_features(
         yield "many words", 1.0
     if match.interrupt is not None:
         yield f"{age} interrupt phrase", 1.0
-        if heard.standing(observation.time) >= STEADY:
+        if recognised.standing(observation.time) >= STEADY:
             yield "steady interrupt phrase", 1.0
 
 
 class ListenerEvidence:
-    """Weighs what is heard on the device by what the listener was measured to confuse.
+    """Weighs the recognised text by what the listener was measured to confuse.
 
     A listener that follows phrases gives each a probability; the odds with which each opens an interruption, counted in
     meetings without any sound, turn them into nats. Of another listener only the kind of its words is weighed. Once the
@@ -112,10 +112,10 @@ class ListenerEvidence:
         self._odds = PhraseOdds(lexicon, weights.openings)
 
     def reset(self) -> None:
-        """A new overlap begins; nothing is remembered from the last."""
+        """A new overlap begins; nothing of the last one counts."""
 
     def update(self, observation: Observation) -> float:
-        """Nats of what is heard so far; 0 without a listener."""
+        """Nats of the recognised text so far; 0 without a listener."""
         if observation.words:
             return 0.0
         weights = self._weights

@@ -57,7 +57,7 @@ class TimeEvidence:
         self._features = WordFeatures((), ignorable_tokens(lexicon))
 
     def reset(self) -> None:
-        """A new overlap begins; nothing is remembered from the last."""
+        """A new overlap begins; nothing of the last one counts."""
 
     def update(self, observation: Observation) -> float:
         """Nats of the duration so far."""
@@ -75,6 +75,6 @@ class TimeEvidence:
 
 
 def words_kind(observation: Observation, features: WordFeatures) -> str:
-    """The kind of the transcript's words in this overlap, as the time features take it."""
+    """The kind of the transcript's words in this overlap, as the time features have it."""
     match = observation.transcript if observation.words else NOTHING_SAID
     return features.kind(match.tokens, match.ignore_only, awaited=observation.awaits_words)

@@ -58,7 +58,7 @@ BACKGROUND_NATS_PER_DB: Final = 0.6
 BACKGROUND_LIMIT_NATS: Final = 8.0
 
 LEVEL_FRAMES: Final = 4
-"""Voiced frames before the level is judged (128 ms): a word may begin softly."""
+"""Voiced frames before the level counts (128 ms): a word may begin softly."""
 
 
 class VoiceEvidence:
@@ -68,7 +68,7 @@ class VoiceEvidence:
     layers. It reads one vector a frame, from shortly before the onset, and gives log-odds under a balanced prior.
 
     A voice well below the user's own speaking level in this call is a colleague or a television: each decibel
-    beyond `BACKGROUND_MARGIN_DB` takes `BACKGROUND_NATS_PER_DB` off. These two are set by hand, not fitted: the
+    beyond `BACKGROUND_MARGIN_DB` costs it `BACKGROUND_NATS_PER_DB`. These two are set by hand, not fitted: the
     shared recordings have no background speech.
 
     Args:

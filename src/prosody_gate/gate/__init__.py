@@ -1,9 +1,10 @@
 """The state machine that holds an interruption back and decides about it."""
 
+from .decision_rule import check_sources
 from .gate import Gate
 from .gate_event import GateEvent, GateEventKind, GateState, probability_of
 from .gate_options import GateOptions, Tunable
-from .overlap import Overlap, Transcript
+from .overlap import OverlapView, Transcript
 
 __all__ = [
     "Gate",
@@ -11,8 +12,9 @@ __all__ = [
     "GateEventKind",
     "GateOptions",
     "GateState",
-    "Overlap",
+    "OverlapView",
     "Transcript",
     "Tunable",
+    "check_sources",
     "probability_of",
 ]

@@ -1,4 +1,4 @@
-"""What the gate tells its caller."""
+"""What the gate reports to its caller."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class GateEvent:
     transcript: str = ""
     """What speech-to-text has delivered of this overlap by then; empty where it has delivered nothing."""
     recognised: str = ""
-    """What the on-device listener recognised: a guess, often wrong; empty where none listens, or nothing was recognised."""
+    """What the on-device listener recognised, a guess that is often wrong; empty where it recognised nothing."""
 
     @property
     def text(self) -> str:

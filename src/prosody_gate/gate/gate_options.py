@@ -90,7 +90,7 @@ class GateOptions(BaseModel):
         low=0.0,
         high=5.0,
         tune=None,
-        says="Silence (s) after which the next overlap is judged without the words before it.",
+        says="Silence (s) after which the next overlap is weighed without the words before it.",
     )
     tail_boundary: float = _option(
         1.0,
@@ -125,7 +125,7 @@ class GateOptions(BaseModel):
         low=0.0,
         high=1.0,
         tune=(0.4, 0.95),
-        says="P(interruption) by voice and listener alone at which an interrupt phrase heard on the device confirms.",
+        says="P(interruption) by voice and listener alone at which a recognised interrupt phrase confirms.",
     )
 
     @model_validator(mode="after")
@@ -168,6 +168,16 @@ class GateOptions(BaseModel):
         """Evidence in nats at which a hold is confirmed."""
         at_middle = math.log(self.confirm_probability / (1.0 - self.confirm_probability))
         return at_middle - (self.sensitivity - 0.5) * SENSITIVITY_NATS
+
+    @property
+    def segmenter_options(self) -> dict[str, float]:
+        """The options that separate speech from silence, by the names of `SpeechSegmenter`."""
+        return {
+            "activation_threshold": self.activation_threshold,
+            "deactivation_threshold": self.deactivation_threshold,
+            "min_speech_duration": self.min_speech_duration,
+            "min_silence_duration": self.min_silence_duration,
+        }
 
     @classmethod
     def tunable(cls) -> tuple[Tunable, ...]:

@@ -1,13 +1,15 @@
-"""One overlap on its way from hold to decision."""
+"""One overlap on its way from hold to decision, the transcripts that describe it, and what others may see of it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
 
 from ..errors import TranscriptError
 from ..evidence import NOTHING_SAID, EvidenceSource, Observation
-from ..lexicon import LexiconMatch, tokenize
+from ..lexicon import Lexicon, LexiconMatch, tokenize
 from .gate_event import GateEventKind
 
 
@@ -39,24 +41,78 @@ class Transcript:
             raise TranscriptError(f"transcript end {self.end} s is before its start {self.start} s")
 
 
-MAX_FINALS = 8
+class OverlapState(Enum):
+    """How far an overlap has come. `TRANSITIONS` in life_cycle.py says what leads from one to the other."""
+
+    HELD = "held"
+    """Its speech goes on, and nothing is decided."""
+    PENDING = "pending"
+    """Its speech has ended, and nothing is decided."""
+    CONFIRMED = "confirmed"
+    """It was an interruption."""
+    CANCELLED = "cancelled"
+    """It was none."""
+    RELEASED = "released"
+    """The agent ended first, or the gate failed."""
+
+
+DECISIONS: Final = {
+    OverlapState.CONFIRMED: GateEventKind.CONFIRM,
+    OverlapState.CANCELLED: GateEventKind.CANCEL,
+    OverlapState.RELEASED: GateEventKind.RELEASE,
+}
+"""The event that each final state was reported by."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapView:
+    """An overlap as it stood when somebody asked: a copy that does not change. Times are stream seconds."""
+
+    number: int
+    """Its number, as in `GateEvent.overlap`."""
+    onset: float
+    """Start of the first speech frame."""
+    speech_end: float
+    """End of the last speech frame by then."""
+    transcript: str
+    """What speech-to-text had delivered of it."""
+    recognised: str
+    """What the on-device listener had recognised."""
+    decision: GateEventKind | None
+    """confirm, cancel or release; None while it is undecided."""
+    previous: int | None
+    """Number of the overlap whose utterance it continues; None where it begins one."""
+
+    @property
+    def text(self) -> str:
+        """The transcript where there is one, else the recognised text."""
+        return self.transcript or self.recognised
+
+
+LATE_TRANSCRIPT: Final = 3.0
+"""How long (s) after its speech ended a transcript can still turn a cancelled overlap into an interruption."""
+
+MAX_FINALS: Final = 8
 """Final transcripts that are kept of one overlap."""
 
-MAX_TEXT_WORDS = 64
+MAX_TEXT_WORDS: Final = 64
 """Words of a transcript that are kept for the evidence; a longer one was decided long before."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Overlap:
-    """What the gate keeps about one overlap."""
+    """What the gate keeps about one overlap; nobody else holds it, for it changes."""
 
     number: int
     observation: Observation
     sources: tuple[EvidenceSource, ...]
     """The sources that weigh this overlap alone."""
     final_texts: list[Transcript] = field(default_factory=list)
+    """Final transcripts, in order of their speech."""
     interim: Transcript | None = None
+    """The newest interim transcript, until its final one comes."""
     recognised_text: str = ""
+    """The listener's newest text."""
     own_match: LexiconMatch = NOTHING_SAID
     """The transcript of this overlap alone, as the lexicon reads it."""
     is_listened_to: bool = False
@@ -65,9 +121,30 @@ class Overlap:
     """The overlap that this one continues."""
     words_before: str = ""
     """What was said before it in the same utterance, once `previous` itself is continued no more."""
-    decision: GateEventKind | None = None
+    state: OverlapState | None = None
+    """None before it is held."""
     evidence: dict[str, float] = field(default_factory=dict)
+    """Each source's share in nats, the prior included."""
     log_odds: float = 0.0
+    """Their sum."""
+
+    @property
+    def decision(self) -> GateEventKind | None:
+        """confirm, cancel or release; None while it is undecided."""
+        return None if self.state is None else DECISIONS.get(self.state)
+
+    @property
+    def view(self) -> OverlapView:
+        """What others get to see."""
+        return OverlapView(
+            number=self.number,
+            onset=self.onset,
+            speech_end=self.speech_end,
+            transcript=self.transcript_text,
+            recognised=self.recognised_text,
+            decision=self.decision,
+            previous=None if self.previous is None else self.previous.number,
+        )
 
     @property
     def onset(self) -> float:
@@ -105,9 +182,9 @@ class Overlap:
         words = f"{self.previous.earlier_text} {self.previous.transcript_text}".split()
         return " ".join(words[-MAX_TEXT_WORDS:])
 
-    def take(self, transcript: Transcript) -> bool:
-        """Take a transcript of this overlap; False when it repeats or precedes what is known."""
-        if any(_says_no_more(known, transcript) for known in self.final_texts):
+    def add_transcript(self, transcript: Transcript) -> bool:
+        """Add a transcript of this overlap; False when it repeats or precedes what is known."""
+        if any(_adds_nothing(known, transcript) for known in self.final_texts):
             return False
         if transcript.final:
             self.final_texts.append(transcript)
@@ -120,8 +197,25 @@ class Overlap:
         self.interim = transcript
         return True
 
+    def read_words(self, lexicon: Lexicon, *, described_until: float, now: float) -> None:
+        """Bring the transcripts' words into the observation.
 
-def _says_no_more(final: Transcript, transcript: Transcript) -> bool:
+        Args:
+            lexicon: Reads them.
+            described_until: End of the speech that the newest transcript describes, in stream seconds.
+            now: Stream time, in seconds.
+        """
+        observation = self.observation
+        own, earlier = self.transcript_text, self.earlier_text
+        final = self.interim is None
+        match = self.own_match = lexicon.match(own, final=final)
+        observation.words = len(match.tokens)
+        observation.words_end = min(max(described_until, observation.words_end), observation.speech_end)
+        observation.time = now
+        observation.transcript = lexicon.match(f"{earlier} {own}", final=final) if earlier else match
+
+
+def _adds_nothing(final: Transcript, transcript: Transcript) -> bool:
     """Whether a transcript says no more than a final one already has."""
     if final.start is not None and transcript.start is not None:
         end = transcript.end if transcript.end is not None else transcript.start

@@ -1,13 +1,14 @@
-"""What was said, heard on the device while it is being said."""
+"""What was said, recognised on the device while it is being said."""
 
 from .cached_listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
-from .listener import STEADY, Hypothesis, Listener, PhraseLikelihood, RecognisedWord
+from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, PhraseLikelihood, RecognisedWord
 from .phoneme_listener import PhonemeListener
-from .phoneme_recogniser import PhonemeRecogniser
+from .phoneme_recogniser import PhonemeRecogniser, is_recogniser_installed
 from .phrase_tree import PhraseTree, SoundModel
 from .pocketsphinx_listener import PocketSphinxListener
 
 __all__ = [
+    "LISTENER_LANGUAGE",
     "STEADY",
     "CachedListener",
     "Hypothesis",
@@ -22,4 +23,5 @@ __all__ = [
     "SharedListener",
     "SoundModel",
     "frames_then_silence",
+    "is_recogniser_installed",
 ]

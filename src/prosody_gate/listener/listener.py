@@ -44,6 +44,9 @@ class PhraseLikelihood:
     """P(it has been begun and is not complete), 0 to 1. What has hardly begun may become many phrases."""
 
 
+LISTENER_LANGUAGE: Final = "en"
+"""The one language that the built-in listener knows."""
+
 STEADY: Final = 0.2
 """Seconds for which words have stood when they are taken as steady."""
 
@@ -53,10 +56,10 @@ class Hypothesis:
     """The newest text of one overlap."""
 
     text: str
-    """The words joined by single spaces, lower case; empty when speech was taken back or none was heard."""
+    """The words joined by single spaces, lower case; empty where no word is recognised."""
 
     time: float
-    """Stream time of the last sample that was heard for it, in seconds."""
+    """Stream time of the last sample that it is about, in seconds."""
 
     words: tuple[RecognisedWord, ...]
     """The words in order, silence and noise left out."""
@@ -84,7 +87,7 @@ class Hypothesis:
 
 
 class Listener(Protocol):
-    """A recogniser that listens to one overlap at a time and says what it has heard so far.
+    """A recogniser that listens to one overlap at a time and says what it has recognised so far.
 
     One call has one listener. For each overlap: `start`, then `push` for every frame, then `finish`.
     What helps the next overlap (the speaker's mean spectrum, say) may be carried over by `finish`.
@@ -107,7 +110,7 @@ class Listener(Protocol):
         """Hear one frame.
 
         Args:
-            frame: 512 samples that follow what was heard last, float32 mono in [-1, 1] at 16 kHz.
+            frame: 512 samples that follow the last ones, float32 mono in [-1, 1] at 16 kHz.
             time: Stream time of the frame's last sample, in seconds.
 
         Returns:
@@ -122,10 +125,10 @@ class Listener(Protocol):
         """End the overlap.
 
         Args:
-            time: Stream time of the last sample heard, in seconds.
+            time: Stream time of the last sample, in seconds.
 
         Returns:
-            The settled text of the overlap, or None when nothing was heard or no overlap is open.
+            The settled text of the overlap, or None when nothing was pushed or no overlap is open.
 
         Raises:
             ModelError: The recogniser failed.

@@ -64,7 +64,7 @@ DECODER_OPTIONS: Final[dict[str, str | int | float | bool]] = {
 class PocketSphinxListener:
     """Hears US English words while they are being spoken.
 
-    One decoder a call; it works only between `start` and `finish`, and nothing it hears leaves the process.
+    One decoder a call; it works only between `start` and `finish`, and no sound leaves the process.
     `finish` carries the cepstral mean of an overlap with words to the next one; `reset` forgets it. The same
     overlaps in the same order give the same hypotheses.
     """
@@ -131,7 +131,7 @@ class PocketSphinxListener:
         """Hear one frame.
 
         Args:
-            frame: 512 samples that follow what was heard last, float32 mono in [-1, 1] at 16 kHz.
+            frame: 512 samples that follow the last ones, float32 mono in [-1, 1] at 16 kHz.
             time: Stream time of the frame's last sample, in seconds.
 
         Returns:
@@ -172,10 +172,10 @@ class PocketSphinxListener:
         """End the overlap and carry its cepstral mean to the next.
 
         Args:
-            time: Stream time of the last sample heard, in seconds.
+            time: Stream time of the last sample, in seconds.
 
         Returns:
-            The settled text of the overlap, or None when nothing was heard or no overlap is open.
+            The settled text of the overlap, or None when nothing was pushed or no overlap is open.
 
         Raises:
             ModelError: The recogniser failed.
@@ -252,7 +252,7 @@ def onset_gain(samples: npt.NDArray[np.float32]) -> float:
     """Amplitude factor that brings a speaker near the level the cepstral mean was measured at.
 
     Args:
-        samples: What was heard up to the onset, at least one frame of 512 samples.
+        samples: The sound up to the onset, at least one frame of 512 samples.
 
     Returns:
         The factor for the whole overlap: a level that moved within it would look like a sound to the decoder.
@@ -264,7 +264,7 @@ def onset_gain(samples: npt.NDArray[np.float32]) -> float:
 
 
 def load_decoder(folder: Path) -> pocketsphinx.Decoder:
-    """A decoder with nothing heard yet; takes some 30 ms.
+    """A fresh decoder; takes some 30 ms.
 
     Args:
         folder: Where `overlap.lm.bin` and `overlap.dict` are.

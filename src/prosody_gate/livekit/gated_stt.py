@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakSet
 
 from livekit import rtc
 from livekit.agents import APIConnectOptions
-from livekit.agents.stt import STT, RecognizeStream, SpeechEvent, SpeechEventType, STTCapabilities
+from livekit.agents.stt import STT, RecognizeStream, SpeechEvent, SpeechEventType
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer
 from pydantic import BaseModel
 
 from ..gate import GateEvent
-from ..session import GateDriver
+from ..session import GateDriver, TranscriptHold
 from .stt_stream_clock import SttStreamClock
-from .transcript_hold import TranscriptHold
+from .transcript_hold import item_of, speech_event_hold
+from .wrapped import Wrapped, WrappedStream
+
+TIMER_RESOLUTION: Final = 0.05
+"""Seconds by which what is held may be given up before its time, so that one timer serves several."""
 
 
-class GatedSTT(STT[Any]):
+class GatedSTT(Wrapped, STT[Any]):
     """Any streaming LiveKit STT with a gate behind it. Made by `ProsodyGate.stt`.
 
     Everything that is not about the gate is the STT's own: label, model, provider, capabilities, options, keyterms,
@@ -34,49 +38,27 @@ class GatedSTT(STT[Any]):
     """
 
     def __init__(self, inner: STT[Any], driver: GateDriver, *, on_drop: Callable[[SpeechEvent], None]) -> None:
-        super().__init__(capabilities=inner.capabilities)
-        self._inner = inner
+        super().__init__(inner)
         self._driver = driver
-        self._label = inner._label
         # What is held outlives a stream: after an error the session opens another one.
-        self._hold = TranscriptHold(driver, on_drop)
+        self._hold = speech_event_hold(driver, on_drop)
         self._streams: WeakSet[GatedSTTStream] = WeakSet()
-
-    def __getattr__(self, name: str) -> Any:
-        # Whatever else an STT has is reached through its wrapper.
-        if name == "_inner":
-            raise AttributeError(name)
-        return getattr(self._inner, name)
 
     @property
     def wrapped_stt(self) -> STT[Any]:
         """The STT inside."""
-        return self._inner
+        inner: STT[Any] = self._inner
+        return inner
 
     @property
     def label(self) -> str:
         """The STT's label."""
-        return self._inner.label
-
-    @property
-    def model(self) -> str:
-        """The STT's model."""
-        return self._inner.model
-
-    @property
-    def provider(self) -> str:
-        """The STT's provider."""
-        return self._inner.provider
+        return str(self._inner.label)
 
     @property
     def metrics_metadata(self) -> Any:
         """The STT's metrics metadata."""
         return self._inner.metrics_metadata
-
-    @property
-    def capabilities(self) -> STTCapabilities:
-        """The STT's capabilities."""
-        return self._inner.capabilities
 
     def stream(
         self,
@@ -97,7 +79,7 @@ class GatedSTT(STT[Any]):
 
     def update_options(self, *args: Any, **options: Any) -> None:
         """Change options of the STT; it may connect again for them."""
-        self._inner.update_options(*args, **options)  # type: ignore[attr-defined]
+        self._inner.update_options(*args, **options)
         self._options_changed()
 
     async def recognize(
@@ -108,7 +90,7 @@ class GatedSTT(STT[Any]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> SpeechEvent:
         """Recognise a whole buffer with the STT; the gate has no part in it."""
-        return await self._inner.recognize(buffer, language=language, conn_options=conn_options)
+        return await self._recognize_impl(buffer, language=language, conn_options=conn_options)
 
     async def _recognize_impl(
         self,
@@ -117,7 +99,8 @@ class GatedSTT(STT[Any]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions,
     ) -> SpeechEvent:
-        return await self._inner.recognize(buffer, language=language, conn_options=conn_options)
+        event: SpeechEvent = await self._inner.recognize(buffer, language=language, conn_options=conn_options)
+        return event
 
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         self._inner._update_session_keyterms(keyterms)
@@ -126,25 +109,13 @@ class GatedSTT(STT[Any]):
     def _push_conversation_item(self, ev: Any) -> None:
         self._inner._push_conversation_item(ev)
 
-    def on(self, event: Any, callback: Callable[..., Any] | None = None) -> Callable[..., Any]:
-        """Listen to the STT itself, which emits `metrics_collected`, `error` and what else it has."""
-        return self._inner.on(event, callback)
-
-    def off(self, event: Any, callback: Callable[..., Any]) -> None:
-        """Stop listening."""
-        self._inner.off(event, callback)
-
-    def emit(self, event: Any, *args: Any) -> None:
-        """Emit as the STT."""
-        self._inner.emit(event, *args)
-
     def prewarm(self) -> None:
         """Prewarm the STT."""
         self._inner.prewarm()
 
     async def aclose(self) -> None:
         """Close the STT."""
-        self._hold.drop()
+        self._hold.clear()
         await self._inner.aclose()
 
     def _options_changed(self) -> None:
@@ -152,16 +123,8 @@ class GatedSTT(STT[Any]):
             stream.options_changed()
 
 
-PATIENCE: Final = 2.0
-"""Seconds beyond the longest time the gate may take, after which a held event is given up: handed on, or dropped where
-it is a backchannel."""
-
-TIMER_RESOLUTION: Final = 0.05
-"""Seconds by which what is held may be given up before its time, so that one timer serves several."""
-
-
-class GatedSTTStream(RecognizeStream):
-    """Hands audio straight to the recogniser's stream, and its events on as the gate decides."""
+class GatedSTTStream(WrappedStream, RecognizeStream):
+    """Hands audio straight to the recogniser's stream, and sends its events on as the gate decides."""
 
     def __init__(
         self,
@@ -169,27 +132,22 @@ class GatedSTTStream(RecognizeStream):
         inner: RecognizeStream,
         driver: GateDriver,
         *,
-        hold: TranscriptHold,
+        hold: TranscriptHold[SpeechEvent],
         conn_options: APIConnectOptions,
     ) -> None:
         self._inner = inner
         self._driver = driver
         self._hold = hold
-        self._times = SttStreamClock(driver, inner)
+        self._clock = SttStreamClock(driver, inner)
         self._timer: asyncio.TimerHandle | None = None
         # The recogniser's own stream retries; this one only passes on what comes of it.
         super().__init__(stt=stt, conn_options=replace(conn_options, max_retry=0))
 
-    def __getattr__(self, name: str) -> Any:
-        # What a recogniser's stream has beyond the contract is reached through its wrapper.
-        if name == "_inner":
-            raise AttributeError(name)
-        return getattr(self._inner, name)
-
     @property
     def context(self) -> BaseModel | None:
         """The recogniser's speaker metadata."""
-        return self._inner.context
+        context: BaseModel | None = self._inner.context
+        return context
 
     @context.setter
     def context(self, value: BaseModel | None) -> None:
@@ -198,17 +156,17 @@ class GatedSTTStream(RecognizeStream):
     @property
     def start_time_offset(self) -> float:
         """The recogniser's; grows with each of its reconnects."""
-        return self._inner.start_time_offset
+        return float(self._inner.start_time_offset)
 
     @start_time_offset.setter
     def start_time_offset(self, value: float) -> None:
         self._inner.start_time_offset = value
-        self._times.offset_set(value)
+        self._clock.offset_set(value)
 
     @property
     def start_time(self) -> float:
         """The recogniser's wall clock anchor."""
-        return self._inner.start_time
+        return float(self._inner.start_time)
 
     @start_time.setter
     def start_time(self, value: float) -> None:
@@ -216,17 +174,17 @@ class GatedSTTStream(RecognizeStream):
 
     def update_options(self, *args: Any, **options: Any) -> None:
         """Change options of the recogniser; it may connect again for them."""
-        self._inner.update_options(*args, **options)  # type: ignore[attr-defined]
+        self._inner.update_options(*args, **options)
         self.options_changed()
 
     def options_changed(self) -> None:
         """The recogniser got new options or keyterms."""
-        self._times.options_changed()
+        self._clock.options_changed()
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Hand a frame to the recogniser."""
         self._check_not_closed()
-        self._times.pushed(frame)
+        self._clock.pushed(frame)
         if self._inner._event_ch.closed:
             return  # it has just ended, and its error is on its way to whoever reads this stream
         self._inner.push_frame(frame)
@@ -243,47 +201,41 @@ class GatedSTTStream(RecognizeStream):
         """Close this stream and the recogniser's."""
         if not self._task.done():
             # It has not ended by itself: the session closes it, to clear the user's turn, say.
-            self._hold.drop()
-        self._let_go()
+            self._hold.clear()
+        self._detach()
         await super().aclose()
-        await self._inner.aclose()
 
     def gate_moved(self, events: list[GateEvent]) -> None:
-        """Hand on what the gate's step lets through; see `Follower`."""
-        self._send(self._hold.decided(events))
+        """Send what the gate's step lets through; see `Follower`."""
+        self._send(self._hold.gate_moved(events))
 
     async def _run(self) -> None:
         self._driver.follow(self)
         # What was decided while no stream was there.
-        self._send(self._hold.decided([]))
+        self._send(self._hold.gate_moved([]))
         try:
             async for event in self._inner:
-                self._take(event)
+                self._push_event(event)
         finally:
-            self._let_go()
-
-    async def _metrics_monitor_task(self, event_aiter: AsyncIterable[SpeechEvent]) -> None:
-        # The recogniser's own stream reports usage; here the events are only taken out of the tee.
-        async for _ in event_aiter:
-            pass
+            self._detach()
 
     def _emit_error(self, api_error: Exception, recoverable: bool) -> None:
         # The recogniser's own stream has emitted it.
         return
 
-    def _take(self, event: SpeechEvent) -> None:
+    def _push_event(self, event: SpeechEvent) -> None:
         try:
             if event.type is SpeechEventType.RECOGNITION_USAGE:
                 out = [event]
             else:
                 final = event.type is SpeechEventType.FINAL_TRANSCRIPT
-                transcript = self._times.transcript(event, final=final)
+                transcript = self._clock.transcript(event, final=final)
                 if transcript.text.strip():
                     self._driver.push_transcript(transcript)
-                out = self._hold.take(event, transcript, now=asyncio.get_running_loop().time())
+                out = self._hold.push(item_of(event, transcript), now=asyncio.get_running_loop().time())
         except Exception as error:
             self._driver.fail(error)
-            out = [*self._hold.let_go(), event]
+            out = [*self._hold.release(), event]
         self._send(out)
 
     def _send(self, events: list[SpeechEvent]) -> None:
@@ -295,19 +247,15 @@ class GatedSTTStream(RecognizeStream):
     def _set_timer(self) -> None:
         loop, since = asyncio.get_running_loop(), self._hold.held_since
         if since is not None and self._timer is None:
-            self._timer = loop.call_at(since + self._longest_hold(), self._overdue)
+            self._timer = loop.call_at(since + self._hold.longest_hold, self._release_overdue)
 
-    def _longest_hold(self) -> float:
-        options = self._driver.gate.options
-        return options.max_hold + max(options.tail_boundary, options.transcript_timeout) + PATIENCE
-
-    def _overdue(self) -> None:
+    def _release_overdue(self) -> None:
         self._timer = None
         # The loop may call a timer its own resolution too early.
         now = asyncio.get_running_loop().time() + TIMER_RESOLUTION
-        self._send(self._hold.overdue(now - self._longest_hold()))
+        self._send(self._hold.release_overdue(now - self._hold.longest_hold))
 
-    def _let_go(self) -> None:
+    def _detach(self) -> None:
         self._driver.unfollow(self)
         if self._timer is not None:
             self._timer.cancel()

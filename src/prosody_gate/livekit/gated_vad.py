@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,34 +19,7 @@ from ..session import GateDriver
 from .louder_vad import LouderVAD
 from .speech_translator import SpeechTranslator
 from .vad_stream_clock import AudioHistory, SpeechProbability, VadInferenceClock
-from .wrapped_vad import WrappedVAD
-
-
-class GatedVAD(WrappedVAD):
-    """Any LiveKit VAD with a gate behind it. Made by `ProsodyGate.vad`.
-
-    Everything that is not about the gate is the VAD's own: model, provider, capabilities, options, `metrics_collected`.
-
-    Args:
-        inner: The VAD.
-        driver: The session's gate.
-        gain_db: How much louder than recorded gate and VAD hear the user, in dB.
-    """
-
-    def __init__(self, inner: VAD, driver: GateDriver, *, gain_db: float = 0.0) -> None:
-        super().__init__(inner)
-        self._driver = driver
-        self._gain_db = gain_db
-        self._listening = LouderVAD.around(inner, gain_db=gain_db)
-
-    def stream(self) -> VADStream:
-        """A stream of the VAD with the gate behind it.
-
-        One at a time feeds the gate; another that is open beside it (a `StreamAdapter` made with this wrapper, say)
-        hands on its VAD's events as they are.
-        """
-        return GatedVADStream(self, self._listening.stream(), self._driver, gain_db=self._gain_db)
-
+from .wrapped import Wrapped, WrappedStream
 
 logger = logging.getLogger("prosody_gate")
 
@@ -55,7 +27,39 @@ MAX_WAIT: Final = 94
 """Frames (3 s) that wait for a VAD that lags behind; then its last probability holds."""
 
 
-class GatedVADStream(VADStream):
+class GatedVAD(Wrapped, VAD):
+    """Any LiveKit VAD with a gate behind it. Made by `ProsodyGate.vad`.
+
+    Everything that is not about the gate is the VAD's own: model, provider, capabilities, options, `metrics_collected`.
+
+    Args:
+        inner: The VAD.
+        driver: The session's gate.
+        gain_db: How much the audio is amplified for gate and VAD, in dB.
+    """
+
+    def __init__(self, inner: VAD, driver: GateDriver, *, gain_db: float = 0.0) -> None:
+        super().__init__(inner)
+        self._driver = driver
+        self._gain_db = gain_db
+        self._amplifying = LouderVAD.around(inner, gain_db=gain_db)
+
+    @property
+    def wrapped_vad(self) -> VAD:
+        """The VAD inside."""
+        inner: VAD = self._inner
+        return inner
+
+    def stream(self) -> VADStream:
+        """A stream of the VAD with the gate behind it.
+
+        One at a time feeds the gate; another that is open beside it (a `StreamAdapter` made with this wrapper, say)
+        sends its VAD's events on as they are.
+        """
+        return GatedVADStream(self, self._amplifying.stream(), self._driver, gain_db=self._gain_db)
+
+
+class GatedVADStream(WrappedStream, VADStream):
     """Feeds the VAD and the gate the same audio, and pairs each analysis frame with the VAD's probability for it."""
 
     def __init__(self, vad: GatedVAD, inner: VADStream, driver: GateDriver, *, gain_db: float) -> None:
@@ -75,24 +79,17 @@ class GatedVADStream(VADStream):
         self._held_probability = 0.0
         self._inferred = False
         self._marks_only = False
-        self._deaf = False
+        self._failed = False
         super().__init__(vad)
 
-    def __getattr__(self, name: str) -> Any:
-        # What a VAD's stream has beyond the contract (update_options, say) is reached through its wrapper.
-        if name == "_inner":
-            raise AttributeError(name)
-        return getattr(self._inner, name)
-
     def gate_moved(self, events: list[GateEvent]) -> None:
-        """Tell the session what the gate's step lets through; see `Follower`."""
-        self._send(self._translator.decided(events, self._driver.gate.time))
+        """Send the session what the gate's step lets through; see `Follower`."""
+        self._send(self._translator.gate_moved(events, self._driver.gate.time))
 
     async def aclose(self) -> None:
         """Close this stream and the VAD's."""
-        self._let_go()
+        self._detach()
         await super().aclose()
-        await self._inner.aclose()
 
     async def _main_task(self) -> None:
         forward, read = asyncio.create_task(self._forward_input()), asyncio.create_task(self._read())
@@ -105,17 +102,12 @@ class GatedVADStream(VADStream):
             self._driver.fail(error)
             raise
         finally:
-            self._let_go()
+            self._detach()
             await aio.cancel_and_wait(forward, read)
 
     async def _read(self) -> None:
         async for event in self._inner:
-            self._take(event)
-
-    async def _metrics_monitor_task(self, event_aiter: AsyncIterable[VADEvent]) -> None:
-        # The VAD's own stream reports; here the events are only taken out of the tee.
-        async for _ in event_aiter:
-            pass
+            self._translate(event)
 
     async def _forward_input(self) -> None:
         try:
@@ -131,13 +123,13 @@ class GatedVADStream(VADStream):
         except RuntimeError as error:
             if not self._inner._event_ch.closed:
                 raise
-            # The VAD's stream has ended by itself; reading from it tells why.
+            # The VAD's stream has ended by itself; reading from it raises its error.
             logger.debug("the VAD takes no more audio", exc_info=error)
 
     def _analyse(self, frame: rtc.AudioFrame) -> None:
         begins = self._history.end
         self._history.push(frame)
-        if self._deaf or self._driver.transparent:
+        if self._failed or self._driver.transparent:
             return
         try:
             if self._origin is None:
@@ -153,14 +145,14 @@ class GatedVADStream(VADStream):
             elif self._resampler.input_rate != frame.sample_rate:
                 return  # the VAD leaves such a frame out too
             samples = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
-            heard = self._framer.push(self._resampler.push(to_float32(samples)))
-            self._frames.extend(amplified(part, self._gain_db) for part in heard)
+            frames = self._framer.push(self._resampler.push(to_float32(samples)))
+            self._frames.extend(amplified(part, self._gain_db) for part in frames)
             while len(self._frames) > (0 if self._marks_only else MAX_WAIT):
                 self._feed(self._held_probability)
         except Exception as error:
             self._fail(error)
 
-    def _take(self, event: VADEvent) -> None:
+    def _translate(self, event: VADEvent) -> None:
         try:
             if event.type is VADEventType.INFERENCE_DONE:
                 time = self._clock.advance(event, input_end=self._history.end)
@@ -172,13 +164,13 @@ class GatedVADStream(VADStream):
             elif not self._inferred:
                 self._follow_mark(event)
             if self._origin is None:
-                told = self._translator.pass_on(event, self._clock.time)
+                out = self._translator.pass_through(event, self._clock.time)
             else:
-                told = self._translator.take(event, self._origin + self._clock.time)
+                out = self._translator.translate(event, self._origin + self._clock.time)
         except Exception as error:
             self._fail(error)
-            told = [event]
-        self._send(told)
+            out = [event]
+        self._send(out)
 
     def _follow_mark(self, event: VADEvent) -> None:
         """A VAD without inference events: its START and END are all there is to go by."""
@@ -189,9 +181,9 @@ class GatedVADStream(VADStream):
         self._held_probability = 1.0 if event.type is VADEventType.START_OF_SPEECH else 0.0
 
     def _feed_until(self, time: float) -> None:
-        """Give the gate the frames that the VAD has heard: those that end by `time`, half a frame more or less."""
-        heard = time - self._skipped + FRAME_DURATION / 2
-        while self._frames and (self._fed + 1) * FRAME_DURATION <= heard:
+        """Push the frames that the VAD has done by `time` to the gate, half a frame more or less."""
+        done = time - self._skipped + FRAME_DURATION / 2
+        while self._frames and (self._fed + 1) * FRAME_DURATION <= done:
             self._feed(self._held_probability)
 
     def _feed(self, probability: float) -> None:
@@ -208,9 +200,9 @@ class GatedVADStream(VADStream):
                 self._event_ch.send_nowait(event)
 
     def _fail(self, error: Exception) -> None:
-        self._deaf = True
+        self._failed = True
         self._driver.fail(error)
 
-    def _let_go(self) -> None:
+    def _detach(self) -> None:
         self._driver.unfollow(self)
         self._driver.leave(self)

@@ -1,11 +1,10 @@
-"""A VAD that hears the user louder than recorded, for a microphone too quiet for it."""
+"""A VAD that gets the user's audio amplified, for a microphone that is too quiet for it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from livekit import rtc
@@ -13,15 +12,23 @@ from livekit.agents.vad import VAD, VADEvent, VADEventType, VADStream
 
 from ..audio import amplified
 from .vad_stream_clock import AudioHistory, VadInferenceClock
-from .wrapped_vad import WrappedVAD
+from .wrapped import Wrapped, WrappedStream
+
+logger = logging.getLogger("prosody_gate")
+
+MISSING: Final = 0.05
+"""Seconds of an event's audio that may be missing from what was kept."""
+
+MAX_SPEECH: Final = 62.0
+"""Seconds of recorded audio kept: Silero's END carries up to 60 s of speech, and what was before it."""
 
 
-class LouderVAD(WrappedVAD):
-    """Any LiveKit VAD, given amplified audio; its events carry what was recorded.
+class LouderVAD(Wrapped, VAD):
+    """Any LiveKit VAD, given amplified audio; its events carry the audio as it was recorded.
 
     Args:
         inner: The VAD.
-        gain_db: How much louder it hears the user, in dB.
+        gain_db: How much the audio is amplified, in dB.
     """
 
     def __init__(self, inner: VAD, *, gain_db: float) -> None:
@@ -34,20 +41,11 @@ class LouderVAD(WrappedVAD):
         return inner if gain_db == 0.0 else cls(inner, gain_db=gain_db)
 
     def stream(self) -> VADStream:
-        """A stream of the VAD that hears more than it is given."""
+        """A stream of the VAD that amplifies what it is given."""
         return LouderVADStream(self, self._inner.stream(), gain_db=self._gain_db)
 
 
-logger = logging.getLogger("prosody_gate")
-
-MISSING: Final = 0.05
-"""Seconds of an event's audio that may be missing from what was kept."""
-
-MAX_SPEECH: Final = 62.0
-"""Seconds of recorded audio kept: Silero's END carries up to 60 s of speech, and what was before it."""
-
-
-class LouderVADStream(VADStream):
+class LouderVADStream(WrappedStream, VADStream):
     """Hands amplified audio straight to the VAD's stream, and its events on with the audio as it was recorded."""
 
     def __init__(self, vad: LouderVAD, inner: VADStream, *, gain_db: float) -> None:
@@ -60,23 +58,17 @@ class LouderVADStream(VADStream):
         self._warned = False
         super().__init__(vad)
 
-    def __getattr__(self, name: str) -> Any:
-        # What a VAD's stream has beyond the contract (update_options, say) is reached through its wrapper.
-        if name == "_inner":
-            raise AttributeError(name)
-        return getattr(self._inner, name)
-
     def push_frame(self, frame: rtc.AudioFrame) -> None:
-        """Hand a frame to the VAD, louder."""
+        """Amplify a frame and hand it to the VAD."""
         if self._inner._event_ch.closed:
             return  # it has just ended, and its error is on its way to whoever reads this stream
         self._history.push(frame)
-        self._inner.push_frame(self._louder(frame))
+        self._inner.push_frame(self._amplified(frame))
 
     def flush(self) -> None:
         """Flush the VAD."""
         if self._inner._event_ch.closed:
-            return  # it has ended by itself; reading from it tells why
+            return  # it has ended by itself; reading from it raises its error
         self._inner.flush()
         self._clock.flushed(self._history.end)
 
@@ -85,28 +77,18 @@ class LouderVADStream(VADStream):
         if not self._inner._event_ch.closed:
             self._inner.end_input()
 
-    async def aclose(self) -> None:
-        """Close this stream and the VAD's."""
-        await super().aclose()
-        await self._inner.aclose()
-
     async def _main_task(self) -> None:
         async for event in self._inner:
             self._event_ch.send_nowait(replace(event, frames=self._recorded(event)))
 
-    async def _metrics_monitor_task(self, event_aiter: AsyncIterable[VADEvent]) -> None:
-        # The VAD's own stream reports; here the events are only taken out of the tee.
-        async for _ in event_aiter:
-            pass
-
-    def _louder(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
+    def _amplified(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         try:
             louder = amplified(np.frombuffer(frame.data, np.int16) * np.float32(2.0**-15), self._gain_db)
             samples = np.rint(louder * np.float32(32_767.0)).astype(np.int16)
-        except Exception:  # the VAD can judge the plain frame; a call must not go deaf over its loudness
+        except Exception:  # the VAD can do with the plain frame; a call must not go deaf over its loudness
             if not self._warned:
                 self._warned = True
-                logger.exception("audio could not be amplified; the VAD hears it as it is")
+                logger.exception("audio could not be amplified; the VAD gets it as it is")
             return frame
         return rtc.AudioFrame(samples.tobytes(), frame.sample_rate, frame.num_channels, frame.samples_per_channel)
 
@@ -125,6 +107,6 @@ class LouderVADStream(VADStream):
             # Of very long speech a VAD keeps the beginning.
             begins, self._speech_begins = self._speech_begins, None
         recorded = self._history.between(begins, begins + length)
-        # Of speech that is longer than what is kept, louder words are better than missing ones.
+        # Of speech that is longer than what is kept, amplified words are better than missing ones.
         is_whole = sum(frame.duration for frame in recorded) >= length - MISSING
         return recorded if is_whole else event.frames

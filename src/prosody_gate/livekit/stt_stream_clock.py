@@ -32,8 +32,8 @@ class SttStreamClock:
     A recogniser counts from the first audio it got on its connection, plus the stream's `start_time_offset`, which
     LiveKit sets. Where a connection's first audio lies is known for the first one alone: LiveKit's own retry adds the
     wall time that went by to the offset, although the audio that waited is sent in a burst, and a plugin that connects
-    again by itself (for new options or keyterms, say) leaves it as it is. Then the transcripts' arrival tells: the one
-    that came soonest after its end lies as far behind the audio as the soonest one did before.
+    again by itself (for new options or keyterms, say) leaves it as it is. Then the transcripts' arrival says where it
+    lies: the one that came soonest after its end lies as far behind the audio as the soonest one did before.
 
     Args:
         driver: Knows the stream time of the gate.
@@ -72,7 +72,7 @@ class SttStreamClock:
         self._pushed += frame.duration
 
     def transcript(self, event: SpeechEvent, *, final: bool) -> Transcript:
-        """The event's first alternative as the gate hears it; without text where there is none."""
+        """The event's first alternative as a transcript on the gate's clock; without text where there is none."""
         now = self._driver.time
         best = event.alternatives[0] if event.alternatives else None
         start = end = None
@@ -88,7 +88,7 @@ class SttStreamClock:
         return Transcript(at=now, text="" if best is None else best.text, final=final, start=start, end=end)
 
     def stream_time(self, seconds: float) -> float | None:
-        """Where the end of a transcript that arrives now lies; None when only its arrival tells."""
+        """Where the end of a transcript that arrives now lies; None when only its arrival says."""
         if self._aligned is None:
             return None
         now = self._driver.time

@@ -1,4 +1,28 @@
-"""For tests and demonstrations of an agent: stands in for microphone, loudspeaker and speech-to-text."""
+"""Stand-ins for the microphone, the loudspeaker and the speech-to-text of an agent, for your own tests.
+
+A real `AgentSession` runs on them in real time, with no room, no server, no key and no sound card. `RecordedInput`
+plays a recording as the user, `SilentOutput` takes what the agent says and logs when it played, paused and was cut off,
+and `SilentSTT` is a speech-to-text that recognises nothing, for tests of what the audio alone does.
+
+Example:
+    async def test_a_cough_does_not_stop_the_agent():
+        samples, rate = soundfile.read("cough.wav", dtype="int16")  # mono; the cough is at 2 s
+        gate = ProsodyGate()
+        session = AgentSession(
+            vad=gate.vad(silero.VAD.load()),
+            stt=gate.stt(SilentSTT()),
+            turn_handling=gate.turn_handling(),
+            aec_warmup_duration=0,  # LiveKit ignores the user in the agent's first 3 s otherwise
+        )
+        session.input.audio = microphone = RecordedInput(samples, rate)
+        session.output.audio = loudspeaker = SilentOutput()
+        gate.attach(session)
+        await session.start(Agent(instructions="..."))
+        session.say("...", audio=frames_of_the_agents_voice())
+        await microphone.ended.wait()
+        await session.aclose()
+        assert not [playout for playout in loudspeaker.log if playout.kind in ("pause", "cut")]
+"""
 
 from __future__ import annotations
 
@@ -14,9 +38,17 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGive
 from livekit.agents.utils import AudioBuffer
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
 
+__all__ = ["Playout", "RecordedInput", "SilentOutput", "SilentSTT"]
+
+BUFFERED: Final = 0.2
+"""Seconds that may wait to be played, as in a room's output; then the sender waits."""
+
+FRAMES_PER_SECOND: Final = 100
+"""Frames of `RecordedInput`: 10 ms each, as a room's input has them."""
+
 
 class SilentSTT(stt.STT[str]):
-    """Takes the audio, as any streaming STT does, and gives no event."""
+    """A streaming speech-to-text that takes the audio and never sends an event."""
 
     def __init__(self) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
@@ -27,7 +59,7 @@ class SilentSTT(stt.STT[str]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> stt.RecognizeStream:
-        """A stream without events."""
+        """A stream that sends no event."""
         return _SilentStream(stt=self, conn_options=conn_options)
 
     async def _recognize_impl(
@@ -42,9 +74,6 @@ class _SilentStream(stt.RecognizeStream):
             pass
 
 
-BUFFERED: Final = 0.2
-"""Seconds that may wait to be played, as in a room's output; then the sender waits."""
-
 PlayoutKind = Literal["play", "pause", "resume", "cut", "end"]
 
 
@@ -58,7 +87,7 @@ class Playout(NamedTuple):
 
 
 class SilentOutput(AudioOutput):
-    """Set it as `session.output.audio`. It can pause, as a room's output can.
+    """A loudspeaker without sound: set it as `session.output.audio`. It plays in real time, and can pause.
 
     Args:
         sample_rate: Samples per second of what it takes.
@@ -69,7 +98,7 @@ class SilentOutput(AudioOutput):
             label="SilentOutput", capabilities=AudioOutputCapabilities(pause=True), sample_rate=sample_rate
         )
         self.log: list[Playout] = []
-        """All that happened, in order."""
+        """When it played, paused, resumed, was cut off and ended, in order."""
         self._pushed = 0.0
         self._played = 0.0
         self._running_since: float | None = None
@@ -159,11 +188,8 @@ class SilentOutput(AudioOutput):
         self.log.append(Playout(kind, time.time()))
 
 
-FRAMES_PER_SECOND = 100
-
-
 class RecordedInput(AudioInput):
-    """Set it as `session.input.audio`. After the recording comes silence.
+    """A microphone that plays a recording: set it as `session.input.audio`. After the recording comes silence.
 
     Args:
         samples: int16 mono, shape [n].

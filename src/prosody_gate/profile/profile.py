@@ -101,7 +101,7 @@ DIGITS: Final = {"clipped_share": 5, "band_hz": 0}
 """Decimals of a written number where it is not one (levels, pitch)."""
 
 OPTION_DIGITS: Final = 3
-"""A millisecond, a thousandth of a probability or of a nat: no recording tells more."""
+"""A millisecond, a thousandth of a probability or of a nat: no recording is more exact."""
 
 
 @dataclass(frozen=True, kw_only=True)

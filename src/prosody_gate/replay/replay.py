@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, Framer, Resampler, amplified
+from ..errors import OptionError
 from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
 from ..vad import SpeechDetector, create_detector
 from .agent_speech import Span, check_spans, spans_of_channel
@@ -41,7 +42,7 @@ def drive(
         on_frame: Called after each frame with its end in seconds and its speech probability.
 
     Returns:
-        All events. A failed gate tells so itself (`Gate.failure`).
+        All events. Whether the gate failed is in `Gate.failure`.
     """
     events: list[GateEvent] = []
     changes = sorted([(span.start, True) for span in agent] + [(span.end, False) for span in agent])
@@ -49,7 +50,7 @@ def drive(
     last = transcripts[-1].at if transcripts else 0.0
     for index, frame in enumerate(_running_out(frames, gate, last), start=1):
         end = index * FRAME_DURATION
-        # What happened before this frame's end is told before the frame, as it would be in a call.
+        # What happened before this frame's end reaches the gate before the frame, as it would in a call.
         while next_change < len(changes) and changes[next_change][0] < end:
             time, starts = changes[next_change]
             events += gate.agent_started(time) if starts else gate.agent_stopped(time)
@@ -127,7 +128,7 @@ def replay(
     agent_channel: int | None = None,
     transcripts: Iterable[Transcript] = (),
     detector: SpeechDetector | None = None,
-    input_gain_db: float = 0.0,
+    input_gain_db: float | None = None,
     trace: bool = False,
     block_seconds: float = 1.0,
     progress: Callable[[float], None] | None = None,
@@ -143,14 +144,19 @@ def replay(
         agent_channel: The agent's own channel: it speaks where this carries speech.
         transcripts: Recorded speech-to-text, fed in at its arrival times.
         detector: VAD for both channels, reset before use; Silero when None.
-        input_gain_db: How much louder than recorded the gate and its VAD hear the user, in dB.
+        input_gain_db: How much louder than recorded the gate and its VAD hear the user, in dB; the gate's own, from its
+            profile, when None.
         trace: Whether to keep a point for every frame.
         block_seconds: How much is read and fed at a time; makes no difference to the result.
         progress: Called with the seconds of audio done so far, of `duration` (twice it with `agent_channel`).
 
     Raises:
         AudioError: The recording, a channel or the spans cannot be used.
+        OptionError: The gate was used before.
     """
+    if not gate.is_fresh:
+        raise OptionError("gate: was used for another stream; expected a fresh one for each recording")
+    gain_db = gate.input_gain_db if input_gain_db is None else input_gain_db
     opened = recording if isinstance(recording, AudioFile) else AudioFile(recording)
     detector = detector or create_detector("silero")
     done = 0.0
@@ -180,7 +186,7 @@ def replay(
         def keep(time: float, speech_probability: float) -> None:
             points.append(_trace_point(gate, time, speech_probability))
 
-        frames = (amplified(frame, input_gain_db) for frame in frames_of(user_channel))
+        frames = (amplified(frame, gain_db) for frame in frames_of(user_channel))
         events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
         duration = opened.duration
     finally:

@@ -1,4 +1,4 @@
-"""Drives the one gate of a session for its VAD wrapper and its STT companion, and fails open."""
+"""Drives the one gate of a session for all streams that feed it or follow it, and fails open."""
 
 from __future__ import annotations
 
@@ -20,36 +20,38 @@ UNDECIDED: Final = (GateState.HOLDING, GateState.PENDING)
 
 
 class Follower(Protocol):
-    """Who has something to do when the gate has moved on."""
+    """A stream that has something to do after each step of the gate."""
 
     def gate_moved(self, events: list[GateEvent]) -> None:
-        """The gate took a frame, a transcript or a change of the agent's state, which caused these events."""
+        """The gate has got a frame, a transcript or a change of the agent's state, which caused these events."""
         ...
 
 
 class GateDriver:
-    """Keeps the stream clock, passes everything to the gate, and tells those who follow it.
+    """Keeps the stream clock, passes everything to the gate, and calls those who follow it.
 
     All calls come from the event loop of the session.
 
     Args:
-        gate: The session's gate.
-        on_event: Gets every event after the followers had it.
-        on_error: Gets the first error; from then on the driver is transparent.
+        gate: The session's gate, or what makes it. Then it is made when it is first needed, so that all that it is
+            made from (will transcripts come?) is known by then.
+        on_event: Called with every event, after the followers.
+        on_error: Called with the first error; from then on the driver is transparent.
     """
 
     def __init__(
         self,
-        gate: Gate,
+        gate: Gate | Callable[[], Gate],
         *,
         on_event: Callable[[GateEvent], None],
         on_error: Callable[[Exception], None],
     ) -> None:
-        self.gate = gate
+        self._gate = gate if isinstance(gate, Gate) else None
+        self._make_gate = None if isinstance(gate, Gate) else gate
         self.time = 0.0
         """Stream time (s) of the audio that has arrived; the gate's own lies behind it by what the VAD takes."""
         self.attached = False
-        """Whether a session tells when the agent speaks."""
+        """Whether a session says when the agent speaks."""
         self._followers: list[Follower] = []
         self._on_event = on_event
         self._on_error = on_error
@@ -58,18 +60,31 @@ class GateDriver:
         self._primary: object | None = None
 
     @property
+    def gate(self) -> Gate:
+        """The session's gate; made now where it has not been needed yet."""
+        if self._gate is None:
+            assert self._make_gate is not None
+            self._gate = self._make_gate()
+        return self._gate
+
+    @property
+    def has_gate(self) -> bool:
+        """Whether the gate has been made."""
+        return self._gate is not None
+
+    @property
     def transparent(self) -> bool:
         """Whether everything passes: after an error, and after the end."""
         return self._failed or self._closed or self.gate.failure is not None
 
     @property
     def closed(self) -> bool:
-        """Whether it was told to let go."""
+        """Whether `close` was called."""
         return self._closed
 
     @property
     def agent_speaking(self) -> bool:
-        """Whether the agent speaks, as far as the gate was told."""
+        """Whether the agent speaks, as far as the gate knows."""
         return self.gate.agent_speaking
 
     @property
@@ -83,11 +98,11 @@ class GateDriver:
         return self.gate.state is GateState.PASSING
 
     def follow(self, follower: Follower, *, first: bool = False) -> None:
-        """Tell `follower` of every step from now on; `first`: before those that are there already."""
+        """Call `follower` after every step from now on; `first`: before those that are there already."""
         self._followers.insert(0 if first else len(self._followers), follower)
 
     def unfollow(self, follower: Follower) -> None:
-        """Stop telling it."""
+        """Stop calling it."""
         if follower in self._followers:
             self._followers.remove(follower)
 
@@ -103,7 +118,7 @@ class GateDriver:
             self._primary = None
 
     def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> None:
-        """Take the next frame of the user's channel."""
+        """Push the next frame of the user's channel; see `Gate.push`."""
         self._step(lambda: self.gate.push(frame, speech_probability))
         if not self.attached and self.gate.time >= UNATTACHED_PATIENCE:
             self.attached = True
@@ -113,11 +128,13 @@ class GateDriver:
             )
 
     def push_transcript(self, transcript: Transcript) -> None:
-        """Take a transcript."""
+        """Push a transcript; see `Gate.push_transcript`."""
         self._step(lambda: self.gate.push_transcript(transcript))
 
     def agent_changed(self, speaking: bool) -> None:
         """The agent begins or ends to speak, now."""
+        if not speaking and not self.has_gate:
+            return
         change = self.gate.agent_started if speaking else self.gate.agent_stopped
         self._step(lambda: change(self.time))
 
@@ -125,12 +142,12 @@ class GateDriver:
         """Cancel what is undecided, and be transparent from then on."""
         if self._closed:
             return
-        was_transparent = self.transparent
+        was_transparent = not self.has_gate or self.transparent
         events = [] if was_transparent else self.gate.close()
-        # Before it is told: what is cancelled now must not pass as the speech of a gate that lets all through.
+        # Before the events are sent: what is cancelled now must not pass as the speech of a transparent gate.
         self._closed = True
-        self._tell(events)
-        if self.gate.failure is not None and not was_transparent:
+        self._send(events)
+        if not was_transparent and self.gate.failure is not None:
             self._on_error(self.gate.failure)
 
     def fail(self, error: Exception) -> None:
@@ -140,9 +157,9 @@ class GateDriver:
         self._failed = True
         if error is not self.gate.failure:
             logger.error("the gate failed and is transparent from here on", exc_info=error)
-        # What it held is told as released; a gate that failed by itself has said so already.
+        # What it held is sent as released; a gate that failed by itself has done so already.
         released = [] if self.gate.failure is not None else self.gate.abandon(error)
-        self._tell(released)
+        self._send(released)
         self._on_error(error)
 
     def _step(self, step: Callable[[], list[GateEvent]]) -> None:
@@ -153,11 +170,11 @@ class GateDriver:
         except Exception as error:
             self.fail(error)
             return
-        self._tell(events)
+        self._send(events)
         if self.gate.failure is not None:
             self.fail(self.gate.failure)
 
-    def _tell(self, events: list[GateEvent]) -> None:
+    def _send(self, events: list[GateEvent]) -> None:
         for follower in tuple(self._followers):
             try:
                 follower.gate_moved(events)

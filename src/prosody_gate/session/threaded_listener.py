@@ -23,14 +23,14 @@ thread that never sleeps gives the lock back after 5 ms at the earliest."""
 
 
 class ThreadedListener:
-    """A `Listener` around another, which hears the same on one worker thread, a little later.
+    """A `Listener` around another, which gets the same audio on one worker thread, a little later.
 
     `start`, `push` and `finish` only put work into a queue. `push` and `finish` return the newest hypothesis that
     is there by now and was not returned yet. The thread starts with the first overlap and ends with `close`, or
     when this object is collected.
 
     Args:
-        listener: Does the hearing; nobody else may use it.
+        listener: Does the recognition; nobody else may use it.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -39,20 +39,20 @@ class ThreadedListener:
         self._mailbox = _Mailbox()
         self._thread: threading.Thread | None = None
         self._overlap = 0
-        self._taken: Hypothesis | None = None
+        self._returned: Hypothesis | None = None
         self._gave_up = False
 
     def start(self, pre_roll: npt.NDArray[np.float32], *, onset: float) -> None:
         """Begin an overlap; see `Listener.start`."""
         if self._thread is None:
             self._thread = threading.Thread(
-                target=_hear, args=(self._listener, self._work, self._mailbox), name="prosody-gate-listener"
+                target=_recognise, args=(self._listener, self._work, self._mailbox), name="prosody-gate-listener"
             )
             self._thread.daemon = True
             self._thread.start()
             weakref.finalize(self, self._work.put, None)
         self._overlap += 1
-        self._taken = None
+        self._returned = None
         self._gave_up = False
         self._work.put(("start", self._overlap, np.array(pre_roll), onset))
 
@@ -77,9 +77,9 @@ class ThreadedListener:
         return self._newest()
 
     def reset(self) -> None:
-        """Drop what waits and forget the call."""
+        """Drop what waits, and forget the stream so far."""
         self._overlap += 1
-        self._taken = None
+        self._returned = None
         if self._thread is not None:
             self._work.put(("reset", self._overlap, None, 0.0))
         else:
@@ -99,9 +99,9 @@ class ThreadedListener:
 
     def _newest(self) -> Hypothesis | None:
         overlap, hypothesis = self._mailbox.newest
-        if overlap != self._overlap or hypothesis is None or hypothesis is self._taken:
+        if overlap != self._overlap or hypothesis is None or hypothesis is self._returned:
             return None
-        self._taken = hypothesis
+        self._returned = hypothesis
         return hypothesis
 
 
@@ -118,7 +118,7 @@ def breathe() -> None:
     time.sleep(BREATH)
 
 
-def _hear(listener: Listener, work: queue.SimpleQueue[tuple[Any, ...] | None], mailbox: _Mailbox) -> None:
+def _recognise(listener: Listener, work: queue.SimpleQueue[tuple[Any, ...] | None], mailbox: _Mailbox) -> None:
     while (item := work.get()) is not None:
         what, overlap, audio, at = item
         if mailbox.error is not None:

@@ -58,9 +58,9 @@ class FrontEnd:
         )
         self.decoder: SharedListener | None = None
         if settings.listener:
-            from ..listener import PocketSphinxListener
+            from ..listener import PhonemeListener
 
-            self.decoder = SharedListener(PocketSphinxListener)
+            self.decoder = SharedListener(lambda: PhonemeListener(settings.lexicon))
         self._gain_db = 0.0 if settings.profile is None else settings.profile.input_gain_db
         self._scenes = SceneMaker(settings.scene)
         self._detector: SpeechDetector = create_detector(settings.vad)

@@ -24,7 +24,7 @@ class WebRtcDetector:
     """Share of 10 ms sub-frames that WebRTC calls speech, smoothed over frames.
 
     A sub-frame that straddles two frames counts for the later one, so a decision may lag by under 10 ms.
-    WebRTC goes on saying speech for some sub-frames after it ends. It tells sound from silence more than
+    WebRTC goes on saying speech for some sub-frames after it ends. It separates sound from silence better than
     speech from noise: use it where a frame of Silero costs too much.
     """
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent
-from livekit.agents.llm import RealtimeModel
 from livekit.agents.stt import STT, SpeechEvent, StreamAdapter
-from livekit.agents.utils import is_given
 from livekit.agents.vad import VAD
 from livekit.plugins import silero
 
@@ -22,24 +20,20 @@ from ..audio import FRAME_SAMPLES
 from ..errors import OptionError, ProsodyGateError
 from ..evidence import EvidenceSource
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions
+from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
-from ..listener import Listener, PocketSphinxListener
+from ..listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_recogniser_installed
 from ..profile import Profile
-from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors, count_event
-from . import tracing
+from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, collectors
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
-from .transcript_hold import TEXT_EVENTS
-from .turn_handling import merged_turn_handling, warn_once
+from .realtime_input import clear_realtime_input
+from .session_checks import SessionChecks
+from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
 
-LISTENER_LANGUAGE: Final = "en"
-"""The one language that the listener knows."""
-
-_spare_listeners: list[PocketSphinxListener] = []
-"""Listeners that `prewarm` has loaded for the sessions to come."""
 
 
 class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collected"]]):
@@ -49,6 +43,9 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         decision: A `GateEvent`, of every kind: `hold` first, then one of `confirm`, `cancel`, `release`.
         error: The exception that made the gate transparent; the call goes on as with the plain VAD and STT.
         metrics_collected: A `SessionMetrics`, after each decision and once more at the end.
+
+    The gate inside is made when it is first needed: by the first audio, or by `gate`. Whether it waits for transcripts
+    is settled then, so call `stt()` before.
 
     Example:
         gate = ProsodyGate()
@@ -65,14 +62,14 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         languages: Codes of packaged languages, the main one first.
         lexicon: Phrases to use instead of those of `languages` and `lexicon_files`.
         lexicon_files: Paths of phrase files of the user's own.
-        listener: True for the on-device listener where English is among the languages, None or False for none, or
-            what makes a listener.
+        listener: None for the on-device listener where it knows one of the languages, True to insist on it, False for
+            none, or what makes another one.
         sources: Evidence sources instead of the built-in ones.
         options: Options of the gate; they win over the profile.
         **overrides: Fields of `GateOptions`; they win over `options`.
 
     Raises:
-        OptionError: The profile or an option cannot be used.
+        OptionError: The profile, an option or the sources cannot be used, or the listener knows none of the languages.
         LexiconError: A language or a phrase file cannot be used.
         ModelError: A model is missing or damaged.
     """
@@ -85,31 +82,31 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         languages: Sequence[str] = (LISTENER_LANGUAGE,),
         lexicon: Lexicon | None = None,
         lexicon_files: Sequence[str | os.PathLike[str]] = (),
-        listener: bool | Callable[[], Listener] | None = True,
+        listener: bool | Callable[[], Listener] | None = None,
         sources: Sequence[EvidenceSource] | None = None,
         options: GateOptions | None = None,
         **overrides: float,
     ) -> None:
         super().__init__()
-        loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
-        self._input_gain_db = 0.0 if loaded is None else loaded.input_gain_db
-        self._listener = _make_listener(listener, languages)
-        self._gate = Gate(
-            _make_options(loaded, options, sensitivity, overrides),
-            lexicon=lexicon
-            if lexicon is not None
-            else Lexicon.load(languages, files=[Path(file) for file in lexicon_files]),
-            listener=self._listener,
+        self._factory = GateFactory.create(
+            profile=profile,
+            sensitivity=sensitivity,
+            languages=languages,
+            lexicon=lexicon,
+            lexicon_files=lexicon_files,
+            listener=listener,
             sources=sources,
-            analyzer=None if loaded is None else loaded.analyzer(),
+            options=options,
+            given_by="options",
+            **overrides,
         )
-        self._driver = GateDriver(self._gate, on_event=self._on_event, on_error=self._on_error)
-        self._metrics = MetricsRecorder()
+        self._listener = _listener_thread(self._factory)
+        self._expects_transcripts = False
+        self._driver = GateDriver(self._make_gate, on_event=self._on_event, on_error=self._on_error)
+        self._checks = SessionChecks()
+        self._telemetry = Telemetry()
         self._session: AgentSession[Any] | None = None
         self._inner_vad: VAD | None = None
-        self._let_through: GateEvent | None = None
-        self._warned: set[str] = set()
-        self._checked_agent: Agent | None = None
         self._closed = False
 
     @staticmethod
@@ -126,8 +123,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             ModelError: A model is missing or damaged.
         """
         vad = silero.VAD.load()
-        listener = PocketSphinxListener(between_blocks=breathe)
-        gate = Gate(listener=listener)
+        # The recogniser and the tree of phrases stay with the process: every session's listener shares them.
+        gate = Gate(listener=PhonemeListener() if is_recogniser_installed() else None)
         metrics = MetricsRecorder()
         gate.agent_started(0.0)
         noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
@@ -138,21 +135,19 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             metrics.count(event)
         metrics.snapshot()
         collectors()
-        listener.reset()
-        _spare_listeners.append(listener)
         gc.collect()
         gc.freeze()
         return vad
 
     @property
     def gate(self) -> Gate:
-        """The framework-free gate inside."""
-        return self._gate
+        """The framework-free gate inside; made now where it was not needed yet."""
+        return self._driver.gate
 
     @property
     def metrics(self) -> SessionMetrics:
         """What the gate did so far."""
-        return self._metrics.snapshot()
+        return self._telemetry.metrics
 
     def vad(self, inner: VAD) -> GatedVAD:
         """Wrap the session's VAD.
@@ -161,10 +156,13 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             inner: Any LiveKit VAD; its own instance is not changed and may serve other sessions too.
         """
         self._inner_vad = inner
-        return GatedVAD(inner, self._driver, gain_db=self._input_gain_db)
+        return GatedVAD(inner, self._driver, gain_db=self._factory.input_gain_db)
 
     def stt(self, inner: STT[Any]) -> GatedSTT:
         """Wrap the session's speech-to-text, which would interrupt with each final transcript otherwise.
+
+        From here on the gate waits for transcripts. Called for the first time when the gate is made already, this still
+        holds them, but the gate does not wait for them any more; a warning says so.
 
         Args:
             inner: Any LiveKit STT. One that does not stream is put into a `StreamAdapter` with the VAD that
@@ -178,9 +176,12 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
                 raise OptionError(
                     f"stt: {inner.label} does not stream; call vad() before stt(), or give stt() a StreamAdapter"
                 )
-            vad = LouderVAD.around(self._inner_vad, gain_db=self._input_gain_db)
+            vad = LouderVAD.around(self._inner_vad, gain_db=self._factory.input_gain_db)
             inner = StreamAdapter(stt=inner, vad=vad)
-        self._gate.expects_transcripts = True
+        if not self._driver.has_gate:
+            self._expects_transcripts = True
+        elif not self._expects_transcripts:
+            self._checks.stt_came_late()
         return GatedSTT(inner, self._driver, on_drop=self._on_drop)
 
     def turn_handling(self, given: Mapping[str, Any] | None = None, **options: Any) -> TurnHandlingOptions:
@@ -190,7 +191,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             given: `TurnHandlingOptions`.
             **options: Any of its keys; they win over `given`.
         """
-        return merged_turn_handling({**(given or {}), **options}, warned=self._warned)
+        return self._checks.turn_handling({**(given or {}), **options})
 
     def attach(self, session: AgentSession[Any]) -> None:
         """Follow a session: the gate learns from it when the agent speaks. Before or after its start.
@@ -207,67 +208,28 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         session.on("agent_state_changed", self._on_agent_state)
         session.on("user_state_changed", self._on_user_state)
         session.on("close", self._on_close)
-        self._check(session)
-        self._check_agent()
+        self._checks.check_session(session)
+        self._checks.check_agent(self._current_agent())
         if session.agent_state == "speaking":
             self._driver.agent_changed(True)
 
     def update_options(self, **fields: float) -> None:
-        """Change options of the gate in mid-call.
+        """Change options of the gate, also in mid-call.
 
         Raises:
             OptionError: A field is unknown or out of range; nothing is changed then.
         """
-        self._gate.update_options(**fields)
+        if self._driver.has_gate:
+            self._driver.gate.update_options(**fields)
+        else:
+            self._factory = dataclasses.replace(self._factory, options=self._factory.options.replace(**fields))
 
     async def aclose(self) -> None:
-        """Let go of the session; from then on everything passes."""
+        """Detach from the session; from then on everything passes."""
         self._close()
 
-    def _check(self, session: AgentSession[Any]) -> None:
-        interruption = session.options.interruption
-        if interruption["min_duration"] <= 0.0:
-            warn_once(
-                self._warned,
-                "interruption.min_duration",
-                "interruption.min_duration is 0: every VAD event interrupts, in silence too; use gate.turn_handling()",
-            )
-        if interruption.get("mode") != "vad":
-            warn_once(
-                self._warned,
-                "interruption.mode",
-                'interruption.mode is not "vad": LiveKit\'s own detector may decide beside the gate; '
-                "use gate.turn_handling()",
-            )
-        if session.stt is not None and not isinstance(session.stt, GatedSTT):
-            warn_once(
-                self._warned,
-                "stt",
-                "stt is not wrapped: each of its final transcripts interrupts, whatever the gate says; use gate.stt()",
-            )
-        if not isinstance(session.vad, GatedVAD):
-            warn_once(self._warned, "vad", "vad is not wrapped: the gate hears nothing; use gate.vad()")
-
-    def _check_agent(self) -> None:
-        """Warn where the agent that is in charge now brings its own VAD or STT, which takes the session's place."""
-        agent = self._current_agent()
-        if agent is None or agent is self._checked_agent:
-            return
-        self._checked_agent = agent
-        if is_given(agent.stt) and agent.stt is not None and not isinstance(agent.stt, GatedSTT):
-            warn_once(
-                self._warned,
-                "agent.stt",
-                f"{type(agent).__name__} has an stt of its own that is not wrapped: each of its final transcripts "
-                "interrupts, whatever the gate says; use gate.stt()",
-            )
-        if is_given(agent.vad) and not isinstance(agent.vad, GatedVAD):
-            warn_once(
-                self._warned,
-                "agent.vad",
-                f"{type(agent).__name__} has a vad of its own that is not wrapped: the gate hears nothing; "
-                "use gate.vad()",
-            )
+    def _make_gate(self) -> Gate:
+        return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
 
     def _current_agent(self) -> Agent | None:
         try:
@@ -276,61 +238,34 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             return None
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self._check_agent()
+        self._checks.check_agent(self._current_agent())
         self._driver.agent_changed(event.new_state == "speaking")
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        if event.new_state == "speaking" and self._let_through is not None and self._session is not None:
-            tracing.mark_user_speech(self._session, self._let_through)
-        # With the end of the user's speech it is forgotten too: the next one is another.
-        self._let_through = None
+        if self._session is not None:
+            self._telemetry.user_state_changed(self._session, event.new_state)
 
     def _on_event(self, event: GateEvent) -> None:
-        held = self._metrics.count(event)
-        count_event(event, held)
-        if self._session is not None:
-            tracing.note(self._session, event)
-        self._let_through = None
-        if event.kind in (GateEventKind.CONFIRM, GateEventKind.RELEASE) and self._session is not None:
-            # Speech that began before the agent's has its span already.
-            if self._session.user_state == "speaking":
-                tracing.mark_user_speech(self._session, event)
-            else:
-                self._let_through = event
+        self._telemetry.count(event, self._session)
         if event.kind is GateEventKind.CANCEL and event.reason != "stream_end":
-            self._clear_realtime_audio()
+            self._clear_realtime_input()
         self._emit("decision", event)
         if event.kind is not GateEventKind.HOLD:
             self._emit("metrics_collected", self.metrics)
 
-    def _clear_realtime_audio(self) -> None:
-        """Take cancelled speech out of a realtime model's input, which would hear it with the next turn."""
+    def _clear_realtime_input(self) -> None:
         agent = self._current_agent()
-        if self._session is None or agent is None or not self._at_rest():
-            return
-        mode = agent.turn_detection if is_given(agent.turn_detection) else self._session.turn_detection
-        model = agent.llm if is_given(agent.llm) else self._session.llm
-        if mode == "realtime_llm" or not isinstance(model, RealtimeModel):
-            return
-        if model.capabilities.turn_detection and not model.capabilities.can_disable_turn_detection:
-            return
-        try:
-            agent.realtime_llm_session.clear_audio()
-        except RuntimeError:  # the model has no session yet, or none any more
-            logger.debug("the realtime model's input was not cleared", exc_info=True)
-
-    def _at_rest(self) -> bool:
-        return not self._driver.undecided and not self._driver.passing
+        is_at_rest = not self._driver.undecided and not self._driver.passing
+        if self._session is not None and agent is not None and is_at_rest:
+            clear_realtime_input(self._session, agent)
 
     def _on_drop(self, event: SpeechEvent) -> None:
-        self._metrics.transcripts_dropped += 1
-        collectors().transcripts_dropped.inc()
-        if event.type in TEXT_EVENTS and event.alternatives:
+        self._telemetry.count_dropped_transcript()
+        if event.alternatives:
             logger.debug("dropped: %r", event.alternatives[0].text, extra={"stt_event": event.type.value})
 
     def _on_error(self, error: Exception) -> None:
-        self._metrics.errors += 1
-        collectors().errors.inc()
+        self._telemetry.count_error()
         self._emit("error", error)
 
     def _emit(self, name: Literal["decision", "error", "metrics_collected"], value: object) -> None:
@@ -356,25 +291,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._emit("metrics_collected", self.metrics)
 
 
-def _make_options(
-    profile: Profile | None,
-    options: GateOptions | None,
-    sensitivity: float | None,
-    overrides: Mapping[str, float],
-) -> GateOptions:
-    made = GateOptions() if profile is None else profile.options()
-    if options is not None:
-        made = made.replace(**options.model_dump(exclude_unset=True))
-    fields = dict(overrides)
-    if sensitivity is not None:
-        fields["sensitivity"] = sensitivity
-    return made.replace(**fields) if fields else made
-
-
-def _make_listener(listener: bool | Callable[[], Listener] | None, languages: Sequence[str]) -> ThreadedListener | None:
-    if callable(listener):
-        return ThreadedListener(listener())
-    if not listener or LISTENER_LANGUAGE not in languages:
-        return None
-    loaded = _spare_listeners.pop() if _spare_listeners else PocketSphinxListener(between_blocks=breathe)
-    return ThreadedListener(loaded)
+def _listener_thread(factory: GateFactory) -> ThreadedListener | None:
+    """The session's listener on a thread of its own; None for none."""
+    listener = factory.make_listener()
+    return None if listener is None else ThreadedListener(listener)

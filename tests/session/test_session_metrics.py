@@ -1,0 +1,33 @@
+"""The numbers of one session."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prosody_gate import GateEvent, GateEventKind
+from prosody_gate.session import MetricsRecorder
+
+
+def test_the_percentiles_are_numpys():
+    recorder = MetricsRecorder()
+    latencies = np.random.default_rng(2).uniform(0.1, 2.0, 37)
+    for number, latency in enumerate(latencies):
+        recorder.count(
+            GateEvent(GateEventKind.CONFIRM, number, 1.0, 1.0 + latency, latency, "evidence", 0.9, {"prior": 0.0}, "")
+        )
+    metrics = recorder.snapshot()
+    got = (metrics.confirm_latency_p50, metrics.confirm_latency_p90, metrics.confirm_latency_p95)
+    assert got == pytest.approx(tuple(np.percentile(latencies, (50, 90, 95))))
+
+
+def test_the_time_held_is_from_hold_to_decision() -> None:
+    recorder = MetricsRecorder()
+    evidence = {"prior": 0.0}
+    assert recorder.count(GateEvent(GateEventKind.HOLD, 1, 1.0, 1.1, 0.1, "speech", 0.5, evidence)) == 0.0
+    cancel = GateEvent(GateEventKind.CANCEL, 1, 1.0, 2.35, 0.3, "evidence", 0.1, evidence)
+    assert recorder.count(cancel) == pytest.approx(1.25)
+    metrics = recorder.snapshot()
+    assert (metrics.held, metrics.cancelled, metrics.reasons) == (1, 1, {"cancel/evidence": 1})
+    assert metrics.time_held == pytest.approx(1.25)
+    assert metrics.confirm_latency_p50 is None
