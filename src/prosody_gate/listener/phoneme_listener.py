@@ -40,6 +40,9 @@ SHOWN_FROM: Final = 0.002
 TEXT_FROM: Final = 0.5
 """Probability from which a phrase counts as recognised."""
 
+INCOMPLETE: Final = 0.3
+"""How much less a phrase counts whose last sounds have not been heard: often enough they never are ("sto(p)")."""
+
 
 @dataclass(frozen=True)
 class FollowedPhrases:
@@ -205,7 +208,7 @@ def _text(found: Mapping[str, Sequence[float]]) -> str:
     for text, (said, begun) in found.items():
         together = sum(sum(both) for other, both in found.items() if other == text or other.startswith(f"{text} "))
         complete = said / max(said + begun, 1e-30)
-        if together * complete >= TEXT_FROM and len(text.split()) > len(best.split()):
+        if together * (1.0 - INCOMPLETE * (1.0 - complete)) >= TEXT_FROM and len(text.split()) > len(best.split()):
             best = text
     return best
 
