@@ -42,7 +42,8 @@ def listen(listener: PhonemeListener, frames: int = 40, *, onset: float = 1.0) -
     noise = np.random.default_rng(1).normal(0.0, 1e-3, (PRE_ROLL + frames, FRAME_SAMPLES)).astype(np.float32)
     listener.start(noise[:PRE_ROLL].ravel(), onset=onset)
     said = [
-        listener.push(frame, time=onset + (number + 1) * FRAME_DURATION) for number, frame in enumerate(noise[PRE_ROLL:])
+        listener.push(frame, time=onset + (number + 1) * FRAME_DURATION)
+        for number, frame in enumerate(noise[PRE_ROLL:])
     ]
     return [hypothesis for hypothesis in said if hypothesis is not None]
 
@@ -132,7 +133,7 @@ def test_a_phrase_that_nobody_can_pronounce_is_named_and_left_to_transcripts(cap
 def test_a_word_that_the_dictionary_lacks_is_sounded_out() -> None:
     (row,) = Pronunciations({}).of("zorvath")
 
-    assert [SOUNDS[number] for number in row][0] == "z"
+    assert SOUNDS[row[0]] == "z"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no model at all"])
@@ -217,9 +218,7 @@ def settled(listener: PhonemeListener, samples: npt.NDArray[np.float32]) -> str:
 
 
 @pytest.mark.parametrize(("word", "at_least"), [("stop", 12), ("no", 14), ("right", 12), ("yes", 12)])
-def test_recorded_words_are_recognised_soon_after_they_begin(
-    shared_data: Path, word: str, at_least: int
-) -> None:
+def test_recorded_words_are_recognised_soon_after_they_begin(shared_data: Path, word: str, at_least: int) -> None:
     listener = PhonemeListener(ENGLISH)
 
     assert sum(settled(listener, clip) == word for clip in real(shared_data, word, 20)) >= at_least

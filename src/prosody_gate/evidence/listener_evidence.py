@@ -18,7 +18,7 @@ EARLY: Final = 0.3
 LATE: Final = 0.55
 MANY_WORDS: Final = 3
 
-AGES: Final = (0.3, 0.45, 0.62, 0.85)
+AGES: Final = (0.3, 0.45, 0.62)
 """Seconds since the onset that part the looks of a listener that follows phrases; each look is weighed by itself."""
 
 LISTED_NATS: Final = 3.0
@@ -32,7 +32,7 @@ class PhraseOdds:
 
     Args:
         lexicon: A phrase that nobody counted goes by its list, and so does one that was moved to the other list.
-        counted: Phrase to its odds in nats, as `benchmarks/fit_evidence.py` counts them.
+        counted: Phrase to its odds in nats, as `benchmarks/fit_listener.py` counts them.
     """
 
     def __init__(self, lexicon: Lexicon, counted: Mapping[str, float]) -> None:

@@ -14,14 +14,14 @@ import numpy.typing as npt
 from ..audio import FRAME_DURATION, SAMPLE_RATE
 from ..errors import ModelError
 from ..lexicon import SOUNDS, Lexicon
-from .listener import Hypothesis, PhraseLikelihood, RecognisedWord
+from .listener import LISTENER_LANGUAGE, Hypothesis, PhraseLikelihood, RecognisedWord
 from .phoneme_recogniser import PhonemeRecogniser, shared_recogniser, sounds_text
 from .phrase_tree import PhraseTree, SoundModel
 from .pronunciation import Pronunciations, read_model_file
 
 logger = logging.getLogger("prosody_gate")
 
-LOOKS: Final = (0.22, 0.35, 0.51, 0.7, 1.0)
+LOOKS: Final = (0.22, 0.35, 0.51, 0.8)
 """Seconds after the onset at which the listener looks: each look reads everything anew, at 50 ms a second of sound."""
 
 LOOK_BACK: Final = 0.25
@@ -203,12 +203,18 @@ class PhonemeListener:
 
 
 def _text(found: Mapping[str, Sequence[float]]) -> str:
-    """The longest phrase that is likelier than not to be what was said, or what that begins with: "no" of "no problem"."""
+    """The longest phrase that was likelier than not said, alone or as a beginning: "no" of "no problem"."""
+    together: dict[str, float] = {}
+    for text, both in found.items():
+        words = text.split()
+        for length in range(1, len(words) + 1):
+            beginning = " ".join(words[:length])
+            together[beginning] = together.get(beginning, 0.0) + sum(both)
     best = ""
     for text, (said, begun) in found.items():
-        together = sum(sum(both) for other, both in found.items() if other == text or other.startswith(f"{text} "))
         complete = said / max(said + begun, 1e-30)
-        if together * (1.0 - INCOMPLETE * (1.0 - complete)) >= TEXT_FROM and len(text.split()) > len(best.split()):
+        likely = together[text] * (1.0 - INCOMPLETE * (1.0 - complete)) >= TEXT_FROM
+        if likely and len(text.split()) > len(best.split()):
             best = text
     return best
 
@@ -219,7 +225,9 @@ def follow(lexicon: Lexicon) -> FollowedPhrases:
     Raises:
         ModelError: A file of the listener is missing or damaged.
     """
-    return _follow(lexicon.ignore, lexicon.interrupt, tuple(lexicon.pronunciations.items()))
+    languages = lexicon.languages
+    english = not languages or LISTENER_LANGUAGE in languages
+    return _follow(lexicon.ignore, lexicon.interrupt, tuple(lexicon.pronunciations.items()), english)
 
 
 @cache
@@ -245,6 +253,7 @@ def _follow(
     ignore: tuple[str, ...],
     interrupt: tuple[str, ...],
     pronunciations: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...],
+    english: bool,
 ) -> FollowedPhrases:
     table = read_model_file(OPENINGS_FILE)
     try:
@@ -258,7 +267,8 @@ def _follow(
     rows: list[tuple[int, ...]] = []
     priors: list[float] = []
     unheard: list[str] = []
-    for text in dict.fromkeys((*listed, *counted)):
+    # The openings were counted in English; another language has its phrases alone.
+    for text in dict.fromkeys((*listed, *(counted if english else ()))):
         ways = source.of(text)
         if not ways and text in listed:
             unheard.append(text)

@@ -44,9 +44,13 @@ class PhonemeRecogniser:
         try:
             self._session = engine.AsrSession(path.read_bytes())
         except OSError as error:
-            raise ModelError(f"{path}: cannot read the phoneme recogniser's model ({error.strerror or error})") from error
+            raise ModelError(
+                f"{path}: cannot read the phoneme recogniser's model ({error.strerror or error})"
+            ) from error
         except RuntimeError as error:
-            raise ModelError(f"{path}: this is no model of the phoneme recogniser, or it is damaged ({error})") from error
+            raise ModelError(
+                f"{path}: this is no model of the phoneme recogniser, or it is damaged ({error})"
+            ) from error
         self._columns = _columns(signs)
 
     def look(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -76,7 +76,9 @@ def english_dictionary() -> Mapping[str, tuple[Pronunciation, ...]]:
     try:
         return {word: tuple(_numbers(ipa) for ipa in forms) for word, forms in table.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise ModelError(f"{MODEL_FOLDER / DICTIONARY_FILE}: expected words with their pronunciations ({error})") from error
+        raise ModelError(
+            f"{MODEL_FOLDER / DICTIONARY_FILE}: expected words with their pronunciations ({error})"
+        ) from error
 
 
 def read_model_file(name: str) -> Any:
@@ -109,12 +111,17 @@ def _letters_to_sounds() -> Any:
 
         return G2PModel()
     except (ImportError, OSError, RuntimeError) as error:
-        raise ModelError(f"the listener cannot sound out words: the package 'hama' is missing or fails ({error})") from error
+        raise ModelError(
+            f"the listener cannot sound out words: the package 'hama' is missing or fails ({error})"
+        ) from error
 
 
 def _words(phrase: str) -> list[str]:
     """The words as the dictionary spells them: hyphens kept."""
-    words = ("-".join(part for part in tokenize(word)) if "-" in word else " ".join(tokenize(word)) for word in phrase.split())
+    words = (
+        "-".join(part for part in tokenize(word)) if "-" in word else " ".join(tokenize(word))
+        for word in phrase.split()
+    )
     return [part for word in words for part in word.split()]
 
 
