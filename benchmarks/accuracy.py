@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py --data ../shared/data
 
-Runs the shipped weights and the cross-validated ones: there, every speaker and every meeting is judged by weights
+Runs the shipped weights and the cross-validated ones: there, every speaker and every meeting is scored with weights
 that were fitted without them (benchmarks/fit_evidence.py leaves these in benchmarks/cache). The noises alone are not
 left out, for they are what all folds learn rooms from. Some fifteen minutes on two cores; try `--limit 20` first.
 """
@@ -17,22 +17,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fitting.left_out_gates import LeftOutGates
+from prosody_gate import GateFactory, Lexicon
 from prosody_gate.bench import (
     BenchReport,
     BenchSettings,
-    GateFactory,
     Item,
+    ItemGates,
     Manifest,
     SceneOptions,
     Share,
-    ShippedGates,
     SystemScore,
     default_baselines,
     plot_bench,
     read_manifest,
     run_bench,
 )
-from prosody_gate.lexicon import Lexicon
 
 CACHE = Path(__file__).resolve().parent / "cache"
 LAGS = (0.3, 0.1)
@@ -199,11 +198,11 @@ def main() -> None:
     overlaps = some_of(read_manifest(arguments.data / "overlaps" / "ami.jsonl.gz", strict=True), arguments.limit)
     lexicon = Lexicon.load()
     baselines = default_baselines(lexicon)
-    factories: dict[str, GateFactory] = {}
+    factories: dict[str, GateFactory | ItemGates] = {}
     if arguments.weights != "shipped":
         factories["cross-validated"] = LeftOutGates(lexicon, CACHE)
     if arguments.weights != "cross-validated":
-        factories["shipped"] = ShippedGates(lexicon=lexicon)
+        factories["shipped"] = GateFactory(lexicon=lexicon)
 
     for name, gates in factories.items():
         # The curve once, with the weights that are reported first.
@@ -212,7 +211,7 @@ def main() -> None:
         def measured(
             manifest: Manifest,
             settings: BenchSettings,
-            gates: GateFactory = gates,
+            gates: GateFactory | ItemGates = gates,
         ) -> BenchReport:
             return run_bench(manifest, settings, gates=gates, baselines=baselines, jobs=arguments.jobs)
 

@@ -2,7 +2,7 @@
 
     python benchmarks/build_listener_model.py --data ../shared/data
 
-The model has to hear first words: bigrams over the openings of real overlaps, with the phrases that decide a
+The model has to recognise first words: bigrams over the openings of real overlaps, with the phrases that decide a
 gate (and those with which people call an agent) made frequent enough that the sound can tell them apart.
 """
 
@@ -15,17 +15,13 @@ import json
 import re
 import sys
 import tempfile
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pocketsphinx
 from pocketsphinx.lm import ArpaBoLM
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "prosody_gate"
 
@@ -154,7 +150,7 @@ def build(
     Args:
         overlaps: Opening words of overlapping utterances: the model's bigrams.
         utterances: Opening words of any utterances: counted once each, overlaps twice.
-        phrases: Phrases that must be heard.
+        phrases: Phrases that must be recognised.
         dictionary: Pronunciations by word.
         out: Folder to write to; made when missing.
         vocabulary_size: Words kept beside those of the phrases.

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from prosody_gate import GateFactory
 from prosody_gate.audio import FRAME_DURATION, SAMPLE_RATE
 from prosody_gate.bench import (
     IN_TIME,
@@ -28,12 +29,10 @@ from prosody_gate.bench import (
     Outcome,
     SceneMaker,
     SceneOptions,
-    ShippedGates,
     confirmed_by,
     read_manifest,
     run_bench,
 )
-from prosody_gate.lexicon import Lexicon
 
 BLOCK = 128
 """Samples a level is taken over (8 ms)."""
@@ -98,7 +97,7 @@ def main() -> None:
     report = run_bench(
         replace(manifest, items=tuple(clips[line] for line in sorted(clips))),
         BenchSettings(),
-        gates=ShippedGates(lexicon=Lexicon.load()),
+        gates=GateFactory(),
         jobs=arguments.jobs,
     )
     scenes = SceneMaker(SceneOptions())

@@ -3,10 +3,10 @@
     python benchmarks/microphones.py --data ../shared/data
 
 Each clip is brought to one speaking level, as one user's at one microphone, and goes through a simulated microphone.
-Half of the speakers serve to calibrate and to tune, the other half, never heard before, to score: with the defaults,
+Half of the speakers serve to calibrate and to tune, the other half, never met before, to score: with the defaults,
 with the calibrated profile, and with the tuned one, which is kept only where `tune` itself would write it. Each half
 has noise recordings of its own. All latencies count from one onset, the same in all columns and for all microphones:
-where the default VAD hears the clip's first speech before it goes through any of them. `--limit` clips of each set and
+where the default VAD finds the clip's first speech before it goes through any of them. `--limit` clips of each set and
 half.
 """
 
@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from prosody_gate import GateFactory
 from prosody_gate.bench import (
     LEAD_IN,
     Outcome,
@@ -41,14 +42,14 @@ from prosody_gate.calibration import Calibration, RecordedSound, calibrate
 from prosody_gate.errors import AudioError
 from prosody_gate.gate import GateOptions
 from prosody_gate.profile import Profile
-from prosody_gate.tuning import Objective, SearchSpace, Tuner, TuneSettings, check_material, spread
+from prosody_gate.tuning import Objective, SearchSpace, Tuner, TuneSettings, check_material, prepare_recordings
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 RATE = 16_000
 SPEAKING_DBFS = -26.0
-SPREAD_DB = 3.0
+LEVEL_DEVIATION_DB = 3.0
 """Standard deviation of the speaking level from clip to clip."""
 ROOM_DBFS = -66.0
 PAUSE = 0.7
@@ -78,17 +79,17 @@ class Microphone:
     telephone: bool = False
     reverberant: bool = False
 
-    def hear(self, sound: Samples, noise: Samples, rng: Rng) -> Samples:
+    def record(self, sound: Samples, noise: Samples, rng: Rng) -> Samples:
         """The sound as recorded: room, noise, line, gain, full scale, in this order."""
-        heard = sound.astype(np.float32)
+        recorded = sound.astype(np.float32)
         if self.reverberant:
-            heard = np.convolve(heard, room_response(rng_of(self.name, "room")))[: len(sound)].astype(np.float32)
+            recorded = np.convolve(recorded, room_response(rng_of(self.name, "room")))[: len(sound)].astype(np.float32)
         level = ROOM_DBFS if self.snr_db is None else SPEAKING_DBFS - self.snr_db
-        bed = np.roll(noise, -int(rng.integers(len(noise))))[: len(heard)]
-        heard = heard + np.resize(bed, len(heard)) * np.float32(10.0 ** (level / 20.0) / active_level(noise))
+        bed = np.roll(noise, -int(rng.integers(len(noise))))[: len(recorded)]
+        recorded = recorded + np.resize(bed, len(recorded)) * np.float32(10.0 ** (level / 20.0) / active_level(noise))
         if self.telephone:
-            heard = over_telephone(heard)
-        louder = heard * np.float32(10.0 ** (self.gain_db / 20.0))
+            recorded = over_telephone(recorded)
+        louder = recorded * np.float32(10.0 ** (self.gain_db / 20.0))
         return np.asarray(np.clip(louder, -1.0, 32767.0 / 32768.0), np.float32)
 
 
@@ -151,19 +152,19 @@ def at_speaking_level(source: Source) -> Samples:
     """The clip as loud as this user said it, whatever the microphone."""
     if source.set in SOUNDS_AS_THEY_ARE:
         return source.samples
-    level = SPEAKING_DBFS + SPREAD_DB * float(rng_of("level", source.name).standard_normal())
+    level = SPEAKING_DBFS + LEVEL_DEVIATION_DB * float(rng_of("level", source.name).standard_normal())
     return np.asarray(source.samples * (10.0 ** (level / 20.0) / active_level(source.samples)), np.float32)
 
 
 def write_clips(sources: Sequence[Source], microphone: Microphone | None, noise: Samples, folder: Path) -> Path:
-    """The clips as the microphone hears them, or as they are, with a manifest."""
+    """The clips as the microphone records them, or as they are, with a manifest."""
     folder.mkdir()
     lines = []
     for place, source in enumerate(sources):
-        heard = at_speaking_level(source)
+        recorded = at_speaking_level(source)
         if microphone is not None:
-            heard = microphone.hear(heard, noise, rng_of(microphone.name, source.name))
-        soundfile.write(folder / f"{place}.flac", heard, RATE, subtype="PCM_16")
+            recorded = microphone.record(recorded, noise, rng_of(microphone.name, source.name))
+        soundfile.write(folder / f"{place}.flac", recorded, RATE, subtype="PCM_16")
         lines.append({"audio": f"{place}.flac", "label": source.label, "set": source.set, "speaker": source.group})
     manifest = folder / "clips.jsonl"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
@@ -177,7 +178,7 @@ def calibrated(sources: Sequence[Source], microphone: Microphone, noise: Samples
     spoken = [one for one in sources if one.set == SPOKEN][:12]
     sentences = [part for one in spoken for part in (at_speaking_level(one), pause)]
     through = [
-        microphone.hear(sound, noise, rng) for sound in (np.zeros(6 * RATE, np.float32), np.concatenate(sentences))
+        microphone.record(sound, noise, rng) for sound in (np.zeros(6 * RATE, np.float32), np.concatenate(sentences))
     ]
     try:
         room, speech = (RecordedSound.of(sound, RATE, name=microphone.name) for sound in through)
@@ -187,9 +188,10 @@ def calibrated(sources: Sequence[Source], microphone: Microphone, noise: Samples
 
 
 def onsets_of(manifest: Path, jobs: int) -> dict[str, float]:
-    """Where the default VAD hears the first speech of each clip; where it hears none, where the clip begins."""
+    """Where the default VAD finds the first speech of each clip; where it finds none, where the clip begins."""
     items = check_material(read_manifest(manifest))
-    with spread(items, TuneSettings(listener=False), source=str(manifest), jobs=jobs) as recordings:
+    settings = TuneSettings(gates=GateFactory(listener=False))
+    with prepare_recordings(items, settings, source=str(manifest), jobs=jobs) as recordings:
         return {event.name: LEAD_IN if event.onset is None else event.onset for event in recordings.events}
 
 
@@ -197,25 +199,25 @@ def score(
     manifest: Path, options: GateOptions, profile: Profile | None, onsets: Mapping[str, float], jobs: int
 ) -> SystemScore:
     items = check_material(read_manifest(manifest))
-    judged: list[tuple[Outcome, Verdict]] = []
-    with spread(items, TuneSettings(profile=profile), source=str(manifest), jobs=jobs) as recordings:
-        for event, since_own in zip(recordings.events, recordings.judge(options).confirmed, strict=True):
+    scored: list[tuple[Outcome, Verdict]] = []
+    settings = TuneSettings(gates=GateFactory(profile=profile))
+    with prepare_recordings(items, settings, source=str(manifest), jobs=jobs) as recordings:
+        for event, since_own in zip(recordings.events, recordings.evaluate(options).confirmed, strict=True):
             onset = onsets[event.name]
             latency = None if since_own is None else max(since_own + (event.onset or onset) - onset, 0.0)
             outcome = Outcome(event.name, event.line, event.label, event.set, onset, verdicts={})
-            judged.append((outcome, Verdict(confirmed=latency, decided=latency)))
-    return SystemScore.of("gate", judged)
+            scored.append((outcome, Verdict(confirmed=latency, decided=latency)))
+    return SystemScore.of("gate", scored)
 
 
 def tuned(
     manifest: Path, profile: Profile | None, trials: int, jobs: int, objective: Objective
 ) -> tuple[GateOptions, bool]:
     """The options that `tune` finds, and whether it would write them."""
-    start = GateOptions() if profile is None else profile.options()
-    settings = TuneSettings(start=start, profile=profile)
+    settings = TuneSettings(gates=GateFactory.create(profile))
     items = check_material(read_manifest(manifest))
-    with spread(items, settings, source=str(manifest), jobs=jobs) as recordings:
-        result = Tuner(recordings, SearchSpace.of(start), objective).run(trials)
+    with prepare_recordings(items, settings, source=str(manifest), jobs=jobs) as recordings:
+        result = Tuner(recordings, SearchSpace.of(settings.start), objective).run(trials)
     return result.best.options, result.is_better
 
 
@@ -233,10 +235,10 @@ def changes(options: GateOptions, profile: Profile | None = None) -> str:
     return ", ".join(changed) or "–"
 
 
-def rows(arguments: argparse.Namespace, tell: Callable[[str], None]) -> Iterator[tuple[str, ...]]:
+def rows(arguments: argparse.Namespace, show: Callable[[str], None]) -> Iterator[tuple[str, ...]]:
     first, second = load(arguments.data, arguments.limit)
     white = np.asarray(np.random.default_rng(0).standard_normal(5 * RATE) * 0.1, np.float32)
-    tell(f"{len(first)} clips to tune on, {len(second)} of other speakers to score")
+    show(f"{len(first)} clips to tune on, {len(second)} of other speakers to score")
     objective = Objective()
     with tempfile.TemporaryDirectory() as folder:
         onsets = onsets_of(write_clips(second, None, white, Path(folder) / "as they are"), arguments.jobs)
@@ -277,13 +279,13 @@ def main() -> None:
     began = time.perf_counter()
     lines: list[Any] = []
 
-    def tell(line: str) -> None:
+    def show(line: str) -> None:
         print(f"{line}.\n", flush=True)
         print("| microphone | default: caught % | false % | ms | calibrated: caught % | false % | ms ", end="")
         print("| tuned: caught % | false % | ms |")
         print("|---|" + "---:|" * 9, flush=True)
 
-    for name, *columns, note in rows(arguments, tell):
+    for name, *columns, note in rows(arguments, show):
         print(f"| {name} | {' | '.join(columns)} |", flush=True)
         lines.append(f"- {name}: {note}")
     print("\n" + "\n".join(lines))

@@ -44,7 +44,7 @@ def print_ablation(data: Path, cache: Path, *, jobs: int) -> None:
         report = run_bench(clips, BenchSettings(), gates=LeftOutGates(lexicon, cache, sources), jobs=jobs)
         if not sets:
             sets = [one.set for one in report.gate.by_set]
-            print(f"\n| clips judged right | {' | '.join(sets)} | median latency |\n|{'---|' * (len(sets) + 2)}")
+            print(f"\n| clips decided correctly | {' | '.join(sets)} | median latency |\n|{'---|' * (len(sets) + 2)}")
         right = [_shown(_right(one)) for one in report.gate.by_set]
         print(f"| {name} | {' | '.join(right)} | {_median(report)} |", flush=True)
 

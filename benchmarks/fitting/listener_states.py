@@ -35,7 +35,7 @@ class ListenerState:
 
     voice: float
     timing: float
-    heard: Mapping[str, float]
+    recognised: Mapping[str, float]
     interruption: bool
     weight: float
 
@@ -59,15 +59,15 @@ class _Recorder:
 
     def update(self, observation: Observation) -> float:
         voice = self._voice.update(observation)
-        heard = dict(listener_features(observation, self._features, self._odds))
-        self._states.append((voice, self._time.update(observation), heard))
+        recognised = dict(listener_features(observation, self._features, self._odds))
+        self._states.append((voice, self._time.update(observation), recognised))
         return 0.0
 
 
 def listener_states(
     scenes: Sequence[tuple[Samples, bool, float]], lexicon: Lexicon, weights: EvidenceWeights
 ) -> list[ListenerState]:
-    """The states of scenes (samples, interruption, weight) that one listener hears in turn."""
+    """The states of scenes (samples, interruption, weight) that one listener gets in turn."""
     listener, detector = PhonemeListener(lexicon), SileroDetector()
     options = GateOptions(confirm_probability=0.999, sensitivity=0.0, max_hold=2.0)
     found = []
@@ -82,7 +82,7 @@ def listener_states(
         gate.close()
         if gate.failure is not None:
             raise gate.failure
-        found += [ListenerState(voice, timing, heard, interruption, weight) for voice, timing, heard in states]
+        found += [ListenerState(*state, interruption, weight) for state in states]
     return found
 
 
@@ -92,12 +92,12 @@ def fit_listener(states: Sequence[ListenerState]) -> tuple[dict[str, float], flo
     Returns:
         The weights by feature, and the factor on the voice network's log-odds.
     """
-    names = sorted({name for state in states for name in state.heard})
+    names = sorted({name for state in states for name in state.recognised})
     column = {name: index for index, name in enumerate(names)}
     matrix = np.zeros((len(states), len(names) + 1))
     for row, state in enumerate(states):
         matrix[row, -1] = state.voice
-        for name, value in state.heard.items():
+        for name, value in state.recognised.items():
             matrix[row, column[name]] = value
     offset = np.array([state.timing for state in states])
     sign = np.array([1.0 if state.interruption else -1.0 for state in states])

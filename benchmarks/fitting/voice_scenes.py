@@ -153,7 +153,7 @@ class SceneMaker:
             activation: Speech probability that opens an overlap; lower, so that noises open one at all.
 
         Returns:
-            None when the VAD hears no speech.
+            None when the VAD finds no speech.
         """
         rows: list[npt.NDArray[np.float32]] = []
         leads: list[int] = []

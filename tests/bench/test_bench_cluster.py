@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bench_material import OVERLAPS, clips_manifest, write_lines
-from prosody_gate.bench import BenchSettings, ShippedGates, read_manifest, run_bench
+from prosody_gate import GateFactory
+from prosody_gate.bench import BenchSettings, read_manifest, run_bench
 from prosody_gate.cli import app
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'prosody-gate[cluster]'")
@@ -29,7 +30,7 @@ def scheduler() -> Iterator[str]:
 
 def test_a_dask_cluster_gives_the_report_that_one_process_gives(scheduler: str, tmp_path: Path) -> None:
     manifest = clips_manifest(tmp_path, count=20)
-    light = ["bench", str(manifest), "--vad", "webrtc", "--listener", "off", "--json"]
+    light = ["bench", str(manifest), "--vad", "webrtc", "--no-listener", "--json"]
     alone = CliRunner().invoke(app, [*light, str(tmp_path / "alone.json"), "--jobs", "1"])
     assert alone.exit_code == 0
     on_cluster = [*light, str(tmp_path / "cluster.json"), "--backend", "dask", "--scheduler", scheduler]
@@ -42,7 +43,7 @@ def test_the_work_is_done_by_the_workers(scheduler: str, tmp_path: Path) -> None
     manifest = read_manifest(write_lines(tmp_path / "o.jsonl", OVERLAPS * 40))
     with distributed.Client(scheduler) as client, joblib.parallel_config(backend="dask", n_jobs=-1):
         before = sum(len(tasks) for tasks in client.run(lambda dask_worker: list(dask_worker.state.log)).values())
-        report = run_bench(manifest, BenchSettings(), gates=ShippedGates())
+        report = run_bench(manifest, BenchSettings(), gates=GateFactory())
         after = sum(len(tasks) for tasks in client.run(lambda dask_worker: list(dask_worker.state.log)).values())
     assert after > before
     assert report.gate.caught.of == 120

@@ -6,7 +6,7 @@ import pytest
 from prosody_gate.audio import FRAME_DURATION
 from prosody_gate.bench import (
     Decision,
-    Heard,
+    ItemStream,
     MinWordsRule,
     Outcome,
     SpeechDurationRule,
@@ -15,7 +15,7 @@ from prosody_gate.bench import (
     WordListRule,
 )
 from prosody_gate.bench.intervals import Share, bootstrap_mean, bootstrap_percentiles, rate
-from prosody_gate.bench.judge import verdict_of
+from prosody_gate.bench.outcome import verdict_of
 from prosody_gate.gate import GateOptions, Transcript
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.replay import Span
@@ -24,12 +24,14 @@ ALWAYS = (Span(float("-inf"), float("inf")),)
 LEXICON = Lexicon.load()
 
 
-def heard(*speech: tuple[int, int], frames: int = 100, agent: tuple[Span, ...] = ALWAYS, says: object = ()) -> Heard:
+def stream_of(
+    *speech: tuple[int, int], frames: int = 100, agent: tuple[Span, ...] = ALWAYS, says: object = ()
+) -> ItemStream:
     """A stream in which the frames of each [first, last) are speech."""
     probabilities = np.zeros(frames)
     for first, last in speech:
         probabilities[first:last] = 1.0
-    return Heard.of(list(probabilities), agent, says, GateOptions())  # type: ignore[arg-type]
+    return ItemStream.of(list(probabilities), agent, says, GateOptions())  # type: ignore[arg-type]
 
 
 def outcome(label: str, set_name: str, confirmed: float | None, *, decided: float | None = None) -> Outcome:
@@ -70,7 +72,7 @@ def test_byars_interval_is_close_to_the_exact_poisson_one() -> None:
 
 
 def test_the_duration_rule_counts_trailing_silence_as_the_plugin_does() -> None:
-    stream = heard((10, 14))
+    stream = stream_of((10, 14))
     onset = 10 * FRAME_DURATION
     # 4 frames of speech and 18 of silence: 0.704 s in all.
     assert [decision.onset for decision in SpeechDurationRule(0.2).decide(stream)] == [onset]
@@ -80,27 +82,27 @@ def test_the_duration_rule_counts_trailing_silence_as_the_plugin_does() -> None:
 
 
 def test_the_duration_rule_fires_once_a_stretch_and_only_at_an_agent() -> None:
-    assert len(SpeechDurationRule(0.5).decide(heard((10, 40)))) == 1
-    assert len(SpeechDurationRule(0.5).decide(heard((10, 30), (55, 75)))) == 2
-    assert SpeechDurationRule(0.5).decide(heard((10, 40), agent=())) == []
+    assert len(SpeechDurationRule(0.5).decide(stream_of((10, 40)))) == 1
+    assert len(SpeechDurationRule(0.5).decide(stream_of((10, 30), (55, 75)))) == 2
+    assert SpeechDurationRule(0.5).decide(stream_of((10, 40), agent=())) == []
     ends_first = (Span(0.0, 0.6),)
-    assert SpeechDurationRule(0.5).decide(heard((10, 40), agent=ends_first)) == []
+    assert SpeechDurationRule(0.5).decide(stream_of((10, 40), agent=ends_first)) == []
     before_the_agent = (Span(0.5, 9.0),)
-    assert SpeechDurationRule(0.5).decide(heard((10, 40), agent=before_the_agent)) == []
+    assert SpeechDurationRule(0.5).decide(stream_of((10, 40), agent=before_the_agent)) == []
 
 
-def test_the_rules_on_words_judge_each_text_as_it_arrives() -> None:
+def test_the_rules_on_words_decide_on_each_text_as_it_arrives() -> None:
     texts = [
         Transcript(0.9, "yeah", start=0.32, end=0.5),
         Transcript(1.1, "yeah but", start=0.32, end=0.7),
         Transcript(1.3, "yeah but no", final=True, start=0.32, end=0.9),
     ]
-    stream = heard((10, 30), says=texts)
+    stream = stream_of((10, 30), says=texts)
     assert [decision.time for decision in WordListRule(LEXICON).decide(stream)] == [1.1]
     assert [decision.time for decision in MinWordsRule(2, LEXICON).decide(stream)] == [1.1]
     assert [decision.time for decision in MinWordsRule(3, LEXICON).decide(stream)] == [1.3]
-    assert WordListRule(LEXICON).decide(heard((10, 30), says=texts[:1])) == []
-    assert WordListRule(LEXICON).decide(heard((10, 30), says=texts, agent=(Span(0.0, 1.0),))) == []
+    assert WordListRule(LEXICON).decide(stream_of((10, 30), says=texts[:1])) == []
+    assert WordListRule(LEXICON).decide(stream_of((10, 30), says=texts, agent=(Span(0.0, 1.0),))) == []
 
 
 def test_an_event_is_confirmed_by_the_first_of_its_overlaps_and_timed_from_the_first_onset() -> None:
@@ -163,17 +165,17 @@ def said(text: str, at: float, start: float | None = None, end: float | None = N
 @pytest.mark.parametrize("times", [(None, None), (22.0, 23.9)])
 def test_a_late_text_of_the_users_own_turn_is_not_charged_to_an_old_overlap(times: tuple[float, float]) -> None:
     agent = (Span(0.0, 5.0), Span(24.5, 40.0))
-    stream = heard(
+    stream = stream_of(
         (31, 41), (687, 747), frames=900, agent=agent, says=[said("book a table", 24.6, *times)]
     )  # 1 s, over the agent; 22 s, while it is silent
     assert WordListRule(LEXICON).decide(stream) == []
-    (late,) = WordListRule(LEXICON).decide(heard((31, 41), agent=agent, says=[said("book a table", 1.7)]))
+    (late,) = WordListRule(LEXICON).decide(stream_of((31, 41), agent=agent, says=[said("book a table", 1.7)]))
     assert late.onset == pytest.approx(31 * FRAME_DURATION)
 
 
-def test_speech_that_the_gates_vad_does_not_hear_is_not_charged_to_an_old_overlap() -> None:
+def test_speech_that_the_gates_vad_does_not_find_is_not_charged_to_an_old_overlap() -> None:
     probabilities = [0.0] * 31 + [0.9] * 10 + [0.0] * 1800 + [0.6] * 60 + [0.0] * 30
-    stream = Heard.of(probabilities, ALWAYS, None, GateOptions(activation_threshold=0.7))
+    stream = ItemStream.of(probabilities, ALWAYS, None, GateOptions(activation_threshold=0.7))
     assert len(stream.overlaps) == 1
     assert [one.time < 3.0 for one in SpeechDurationRule(0.5).decide(stream)] == [True]
     assert [one.time < 3.0 for one in SpeechDurationRule(0.2).decide(stream)] == [True]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+import soxr
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
@@ -18,13 +19,14 @@ from prosody_gate.bench import read_manifest
 from prosody_gate.bench.scene import over_telephone
 from prosody_gate.calibration.calibration import calibrate, input_gain
 from prosody_gate.calibration.kept_recordings import MANIFEST, check_keep_folder
-from prosody_gate.calibration.measured_sound import RecordedSound
+from prosody_gate.calibration.measured_sound import MeasuredSound, RecordedSound, geometric_mean
 from prosody_gate.calibration.room_findings import find_mains_hum
 from prosody_gate.calibration.vad_thresholds import choose_vad_options
 from prosody_gate.cli import app
 from prosody_gate.cli.progress import level_meter, meter_text
 from prosody_gate.errors import AudioError
 from prosody_gate.profile import Profile
+from prosody_gate.vad import SileroDetector
 
 pexpect = pytest.importorskip("pexpect")
 
@@ -72,10 +74,50 @@ def test_the_room_is_measured_where_nobody_speaks(demo: Samples) -> None:
     assert both.room_dbfs == pytest.approx(-50.0, abs=2.0)
 
 
-def test_the_pitch_is_that_of_the_voice() -> None:
+def test_the_pitch_is_that_of_the_voice(demo: Samples) -> None:
     for hertz in (110.0, 220.0):
-        said = noisy(voice(4.0, pitch=hertz), before=1.0, after=3.0)
-        assert calibrate(sound(said)).pitch_hz == pytest.approx(hertz, rel=0.02)
+        said = MeasuredSound.of(sound(noisy(voice(4.0, pitch=hertz), before=1.0, after=3.0)))
+        assert geometric_mean(said.pitch_hz[said.is_voiced]) == pytest.approx(hertz, rel=0.02)
+    # The same speech played faster is higher by as much.
+    faster = np.asarray(soxr.resample(demo, 1.2, 1.0), np.float32)
+    assert calibrate(sound(faster)).pitch_hz == pytest.approx(1.2 * calibrate(sound(demo)).pitch_hz, rel=0.05)
+
+
+@pytest.mark.parametrize("level_dbfs", [0.0, -30.0])
+def test_periodic_sound_that_the_vad_does_not_accept_is_no_voice(level_dbfs: float) -> None:
+    buzz = noisy(voice(6.0), before=3.0, after=3.0) * np.float32(10.0 ** (level_dbfs / 20.0))
+    with pytest.raises(AudioError, match=r"0\.\d s of speech found; expected 3 s or more: is it the right device"):
+        calibrate(sound(buzz))
+
+
+@pytest.mark.parametrize("what", ["keyboard", "background", "room_noise"])
+def test_real_noise_is_no_voice(shared_data: Path, what: str) -> None:
+    files = sorted((shared_data / "recordings" / what).glob("*.flac"))
+    kinds = {file.stem.rsplit("-", 1)[0] if what == "background" else what for file in files}
+    for kind in kinds:
+        own = [file for file in files if what != "background" or file.stem.startswith(kind)][:15]
+        samples, rates = zip(*(soundfile.read(file, dtype="float32") for file in own), strict=True)
+        noise = np.concatenate(samples)
+        for louder_db in (0.0, -30.0):
+            with pytest.raises(AudioError, match="s of speech found; expected 3 s or more"):
+                calibrate(sound(amplified(noise, louder_db), rate=rates[0]))
+
+
+def test_a_voice_that_the_vad_accepts_only_below_its_usual_threshold_is_enough(
+    demo: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_probability = SileroDetector.frame_probability
+    monkeypatch.setattr(
+        SileroDetector, "frame_probability", lambda self, frame: min(true_probability(self, frame), 0.42)
+    )
+    found = calibrate(sound(demo), sound(white(4.0, -60.0)))
+    assert found.vad.options["activation_threshold"] == 0.4
+    assert found.speech_seconds > 8.0
+    monkeypatch.setattr(
+        SileroDetector, "frame_probability", lambda self, frame: min(true_probability(self, frame), 0.25)
+    )
+    with pytest.raises(AudioError, match=r"0\.0 s of speech found"):
+        calibrate(sound(demo), sound(white(4.0, -60.0)))
 
 
 def test_pitch_and_level_are_those_that_the_live_norm_learns(demo: Samples) -> None:
@@ -131,10 +173,10 @@ def test_a_voice_that_is_too_quiet_for_the_vad_is_told_with_the_gain_that_it_nee
     quiet = demo * np.float32(10.0 ** (-25.0 / 20.0))
     (warning,) = [warning for warning in calibrate(sound(quiet)).warnings if "turn the microphone up" in warning]
     assert warning.startswith("your voice is at -5")
-    assert "louder" in warning
+    assert "amplifies you by 31 dB" in warning
 
 
-def test_a_loud_voice_is_heard_as_it_is(demo: Samples) -> None:
+def test_a_loud_voice_is_used_as_it_is(demo: Samples) -> None:
     loud = calibrate(sound(demo))
     assert loud.input_gain_db == 0.0
     assert "input_gain_db" not in loud.profile(name="a", source="b").to_dict()["microphone"]
@@ -233,7 +275,7 @@ def test_a_threshold_that_brings_no_more_of_the_voice_stays() -> None:
     for never in (probabilities((100, 0.1)), probabilities((80, 0.9), (20, 0.1))):
         chosen = choose_vad_options(probabilities((100, 0.02)), never)
         assert chosen.options == {}
-        assert "of your voice for speech here" in chosen.reasons[0]
+        assert "of your voice as speech here" in chosen.reasons[0]
     some = probabilities((60, 0.9), (20, 0.42), (20, 0.1))
     assert choose_vad_options(probabilities((100, 0.02)), some).options["activation_threshold"] == 0.4
 
@@ -270,6 +312,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: Samples) -> Pa
     soundfile.write("room.wav", white(4.0, -60.0), RATE)
     soundfile.write("zero.wav", np.zeros(5 * RATE), RATE)
     soundfile.write("noise.wav", white(6.0, -40.0), RATE)
+    soundfile.write("buzz.wav", noisy(voice(6.0), before=3.0, after=3.0), RATE)
     soundfile.write("narrow.wav", white(4.0, -60.0)[::2], RATE // 2)
     soundfile.write("slow.wav", white(2.0, -60.0), 6_000)
     soundfile.write("clipped.wav", np.clip(demo * 1000.0, -1.0, 1.0), RATE)
@@ -299,7 +342,7 @@ def test_room_and_speech_give_findings_in_plain_words_and_a_profile(folder: Path
 
 
 def test_one_file_with_both_and_a_name(folder: Path) -> None:
-    assert run("stereo.wav", "--channel", "1", "-o", "p.toml", "--name", "my desk").exit_code == 0
+    assert run("stereo.wav", "--user-channel", "1", "-o", "p.toml", "--name", "my desk").exit_code == 0
     assert Profile.load("p.toml").microphone.name == "my desk"
 
 
@@ -315,13 +358,14 @@ def test_json_alone_on_standard_output(folder: Path) -> None:
         (("zero.wav",), "zero.wav: is digital silence"),
         (("--room", "zero.wav", "--speech", "speech.wav"), "zero.wav: is digital silence"),
         (("noise.wav",), "noise.wav: 0.0 s of speech found; expected 3 s or more: is it the right device"),
+        (("buzz.wav",), "s of speech found; expected 3 s or more"),
         (("short.wav",), "s of speech found; expected 3 s or more"),
         (("clipped.wav",), "% of it is clipped; expected under 5 %"),
         (("slow.wav",), "6000"),
         (("--room", "narrow.wav", "--speech", "speech.wav"), "expected both from one microphone, at one rate"),
         (("--room", "tiny.wav", "--speech", "speech.wav"), "tiny.wav: is 0.010 s long; expected seconds of sound"),
         (("--room", "room.wav"), "--speech"),
-        (("stereo.wav",), "has 2 channels; expected --channel N"),
+        (("stereo.wav",), "has 2 channels; expected --user-channel N"),
         (("text.wav",), "text.wav: is not audio"),
         (("missing.wav",), "missing.wav: no such file"),
         ((), "expected one of FILE, --room"),
@@ -351,6 +395,20 @@ def test_without_sounddevice_one_line_tells_what_to_install(folder: Path, monkey
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "pip install 'prosody-gate[record]'" in result.stderr
+
+
+def test_without_portaudio_one_line_tells_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_found(name: str) -> None:
+        raise OSError("PortAudio library not found")  # what sounddevice raises as it is imported
+
+    monkeypatch.setattr("importlib.import_module", not_found)
+    result = run("--record", "-o", "p.toml")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "prosody-gate: error: --record: the sound library PortAudio is not installed; install it with "
+        "sudo apt install libportaudio2 (Debian, Ubuntu) or brew install portaudio (macOS)\n"
+    )
+    assert not (folder / "p.toml").exists()
 
 
 def test_without_a_sound_device_one_line_tells_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -445,8 +503,8 @@ def test_the_guided_dialogue_at_a_terminal_with_a_fake_microphone(tmp_path: Path
         terminal.expect("Enter begins")
         terminal.sendline("")
     terminal.expect("your room is at -60 dBFS, your voice")
-    terminal.expect("backchannels that were heard")
-    terminal.expect("stops that were heard")
+    terminal.expect("backchannels would stop the agent by mistake")
+    terminal.expect("stops would stop the agent")
     terminal.expect("written: p.toml")
     terminal.expect(pexpect.EOF)
     terminal.close()

@@ -1,4 +1,4 @@
-"""Cross-validation of the fit: nobody judges what it learned from."""
+"""Cross-validation of the fit: no weights decide about what they were fitted on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from prosody_gate.bench import WordOverlap
 from prosody_gate.evidence import EvidenceWeights
-from prosody_gate.gate import GateOptions
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.replay.replay_words import TimedWord
 
@@ -34,7 +33,7 @@ def test_meetings_of_the_same_people_share_a_fold_and_all_folds_are_used(folds) 
     assert corpus.fold_of("speaker 1", 5) == corpus.fold_of("speaker 1", 5)
 
 
-def test_each_item_is_judged_by_the_weights_that_were_fitted_without_it(folds, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_item_gets_the_weights_that_were_fitted_without_it(folds, monkeypatch: pytest.MonkeyPatch) -> None:
     gates, corpus = folds
     shipped = EvidenceWeights.load()
     asked: list[str] = []
@@ -47,6 +46,7 @@ def test_each_item_is_judged_by_the_weights_that_were_fitted_without_it(folds, m
     make = gates.LeftOutGates(Lexicon.load(), Path("cache"))
     groups = ("ES2002a", "ES2002d", "IS1009b", "somebody", "else")
     for group in groups:
-        make(WordOverlap(1, "x", group, "interruption", "ami", (TimedWord("no", 0.0, 0.2),)), GateOptions())
+        item = WordOverlap(1, "x", group, "interruption", "ami", (TimedWord("no", 0.0, 0.2),))
+        make(item)
     assert asked == [f"fold{corpus.fold_of(group, 5)}" for group in groups]
     assert len(set(asked)) > 1

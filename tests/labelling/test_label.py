@@ -42,8 +42,8 @@ class FakePlayer:
 
 
 def label(store: LabelStore, keys: Iterable[str], player: FakePlayer | None = None) -> list[str]:
-    """Answer with these keys; gives what was told."""
-    told: list[str] = []
+    """Answer with these keys; gives what was shown."""
+    shown: list[str] = []
     Labelling(
         PROPOSALS,
         store,
@@ -51,9 +51,9 @@ def label(store: LabelStore, keys: Iterable[str], player: FakePlayer | None = No
         sample_rate=RATE,
         player=player,
         key=iter(keys).__next__,
-        tell=told.append,
+        show=shown.append,
     ).run()
-    return told
+    return shown
 
 
 def labels(manifest: Path) -> list[tuple[str, float]]:
@@ -67,9 +67,9 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def test_a_key_an_overlap(manifest: Path) -> None:
-    told = label(LabelStore(manifest, CALL), "bin")
+    shown = label(LabelStore(manifest, CALL), "bin")
     assert labels(manifest) == [("backchannel", 1.0), ("interruption", 5.0), ("noise", 9.0)]
-    assert told[0] == "1 of 3: 1.00 to 1.40 s, the gate would talk on, heard: yeah"
+    assert shown[0] == "1 of 3: 1.00 to 1.40 s, the gate would talk on, recognised: yeah"
 
 
 def test_every_label_is_written_at_once_and_quitting_keeps_them(manifest: Path) -> None:
@@ -79,14 +79,14 @@ def test_every_label_is_written_at_once_and_quitting_keeps_them(manifest: Path) 
 
 def test_a_second_sitting_asks_only_for_what_is_left(manifest: Path) -> None:
     label(LabelStore(manifest, CALL), "bq")
-    told = label(LabelStore(manifest, CALL), "in")
-    assert told[0].startswith("2 of 3: ")
+    shown = label(LabelStore(manifest, CALL), "in")
+    assert shown[0].startswith("2 of 3: ")
     assert len(labels(manifest)) == 3
 
 
 def test_undo_takes_the_last_label_back(manifest: Path) -> None:
-    told = label(LabelStore(manifest, CALL), "ubui" + "cs")
-    assert told[1] == "  nothing to undo"
+    shown = label(LabelStore(manifest, CALL), "ubui" + "cs")
+    assert shown[1] == "  nothing to undo"
     assert labels(manifest) == [("interruption", 1.0), ("nonspeech", 5.0)]
 
 
@@ -96,8 +96,8 @@ def test_undoing_the_only_label_leaves_no_empty_line(manifest: Path) -> None:
 
 
 def test_other_keys_tell_the_keys(manifest: Path) -> None:
-    told = label(LabelStore(manifest, CALL), "xBq")
-    assert told[1].startswith("  b backchannel")
+    shown = label(LabelStore(manifest, CALL), "xBq")
+    assert shown[1].startswith("  b backchannel")
     assert labels(manifest) == [("backchannel", 1.0)]
 
 
@@ -109,9 +109,9 @@ def test_each_overlap_is_played_with_half_a_second_around_and_again_on_p(manifes
 
 def test_a_loudspeaker_that_fails_is_told_once_and_labelling_goes_on(manifest: Path) -> None:
     player = FakePlayer(broken=True)
-    told = label(LabelStore(manifest, CALL), "bin", player)
+    shown = label(LabelStore(manifest, CALL), "bin", player)
     assert len(player.played) == 1
-    assert sum("loudspeaker fails" in line for line in told) == 1
+    assert sum("loudspeaker fails" in line for line in shown) == 1
     assert len(labels(manifest)) == 3
 
 
@@ -153,12 +153,10 @@ def test_a_line_tells_in_one_way_when_the_agent_speaks(manifest: Path) -> None:
 
 
 def test_a_gate_that_fails_is_told_as_in_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from prosody_gate.gate import Gate
-
     def broken(*_: object) -> None:
         raise RuntimeError("broken source")
 
-    monkeypatch.setattr(Gate, "_weigh", broken)
+    monkeypatch.setattr("prosody_gate.gate.decision_rule.DecisionRule.weigh", broken)
     with pytest.raises(RuntimeError, match="broken source"):
         run("mono.wav", "--silent")
 

@@ -31,6 +31,7 @@ def decided(
     time: float = 2.32,
     reason: str = "phrase",
     text: str = "",
+    recognised: str = "",
     evidence: dict[str, float] | None = None,
 ) -> GateEvent:
     return GateEvent(
@@ -43,6 +44,7 @@ def decided(
         probability=0.91,
         evidence=MappingProxyType(SHARES if evidence is None else evidence),
         transcript=text,
+        recognised=recognised,
     )
 
 
@@ -126,6 +128,36 @@ def test_a_users_own_source_gets_a_column() -> None:
 
 def test_square_brackets_in_what_was_said_are_not_markup() -> None:
     assert "“[/bold] and [red]this”" in printed(eight_overlaps(), width=160)
+
+
+def test_a_transcript_stands_in_quotes_and_recognised_text_is_marked_as_a_guess() -> None:
+    result = result_of(
+        decided(1, text="wait a second", recognised="weigh the sec"),
+        decided(2, recognised="or bet"),
+        decided(3),
+    )
+    text = printed(result, width=120)
+    assert "“wait a second”" in text
+    assert "~or bet" in text
+    assert "weigh" not in text  # the transcript is what was said
+    assert "“…” transcript · ~… recognised on this machine, a guess" in text
+
+
+def test_the_legend_names_only_the_marks_that_occur() -> None:
+    assert "transcript" not in printed(result_of(decided(1, recognised="aw")), width=80)
+    assert "guess" not in printed(result_of(decided(1, text="stop")), width=80)
+    silent = printed(result_of(decided(1)), width=80)
+    assert "transcript" not in silent
+    assert "guess" not in silent
+    assert "P: probability of an interruption; + and -: evidence for and against it, in nats" in silent
+
+
+def test_recognised_text_has_a_style_of_its_own_where_there_is_one() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console.print(decision_table(result_of(decided(1, text="stop"), decided(2, recognised="aw")), width=120))
+    assert "\x1b[2;3m~aw" in out.getvalue()
+    assert "m“stop”" not in out.getvalue()
 
 
 def test_long_text_is_shortened() -> None:

@@ -15,21 +15,43 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from bench_material import DEMO_EVENTS, OVERLAPS, RATE, noisy, voice, write_lines
-from prosody_gate.bench import BenchSettings, Call, Clip, Item, LabelledEvent, Manifest, ShippedGates, read_manifest
-from prosody_gate.bench.judge import Judge
+from prosody_gate.bench import (
+    BenchSettings,
+    Call,
+    Clip,
+    Evaluator,
+    Item,
+    LabelledEvent,
+    Manifest,
+    read_manifest,
+)
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
 from prosody_gate.gate import GateEvent, GateOptions, Transcript
+from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.profile import Microphone, Profile
-from prosody_gate.tuning import Objective, SearchSpace, Tally, Tuner, TuneSettings, check_material, score, spread
+from prosody_gate.tuning import (
+    Candidate,
+    Gain,
+    Objective,
+    SearchSpace,
+    Tally,
+    Tuner,
+    TuneResult,
+    TuneSettings,
+    check_material,
+    prepare_recordings,
+    score,
+)
 from prosody_gate.tuning.caches import CachedStream
 from prosody_gate.tuning.folds import TuningEvent, folds_of
 from prosody_gate.tuning.front_end import FrontEnd
-from prosody_gate.tuning.recordings import Judged, Recordings
+from prosody_gate.tuning.recordings import Evaluation, Recordings
 from prosody_gate.tuning.search_space import loosest
+from prosody_gate.tuning.selection import best_of, held_out_gain
+from prosody_gate.tuning.study import study_name
 from prosody_gate.tuning.tally import Confirms
-from prosody_gate.tuning.tuner import Candidate, Gain, TuneResult, _fingerprint, best_of, held_out_gain
 
 optuna = pytest.importorskip("optuna")
 
@@ -50,11 +72,10 @@ HEADSET = Profile(
 )
 
 
-def live(item: Item, stream: CachedStream, options: GateOptions, settings: TuneSettings) -> list[GateEvent]:
-    """What a gate that remembers nothing makes of an item."""
-    gate = ShippedGates(lexicon=settings.lexicon, listener=settings.listener, profile=settings.profile)(item, options)
-    gate.expects_transcripts = bool(stream.heard.transcripts)
-    return stream.heard.drive(gate, stream.frames)
+def live(stream: CachedStream, options: GateOptions, settings: TuneSettings) -> list[GateEvent]:
+    """What a gate without any cache decides on a stream."""
+    gate = settings.gates.gate(options=options, expects_transcripts=bool(stream.stream.transcripts))
+    return stream.stream.drive(gate)
 
 
 def only_audio(item: Item) -> Clip | Call:
@@ -62,30 +83,30 @@ def only_audio(item: Item) -> Clip | Call:
     return item
 
 
-def remembered_equals_live(items: tuple[Item, ...], settings: TuneSettings) -> int:
+def cached_equals_live(items: tuple[Item, ...], settings: TuneSettings) -> int:
     """Hold all option sets to the live gate's events; gives the number of events."""
     front_end = FrontEnd(settings)
     streams = [front_end.stream(only_audio(item)) for item in items]
     events = 0
     for options in OPTION_SETS:
         # All streams under one set, then under the next, as in a search: the decoder goes from stream to stream.
-        for item, stream in zip(items, streams, strict=True):
+        for stream in streams:
             found = stream.play(options)
-            assert found == live(item, stream, options, settings)
+            assert found == live(stream, options, settings)
             assert found == stream.play(options)
             events += len(found)
     return events
 
 
-def test_a_remembered_call_gives_the_live_gates_events_for_any_options() -> None:
-    assert remembered_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings()) > 30
+def test_a_cached_call_gives_the_live_gates_events_for_any_options() -> None:
+    assert cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings()) > 30
 
 
-def test_a_remembered_call_gives_the_live_gates_events_from_a_profiles_norms() -> None:
-    assert remembered_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(profile=HEADSET)) > 30
+def test_a_cached_call_gives_the_live_gates_events_from_a_profiles_norms() -> None:
+    assert cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(gates=GateFactory(profile=HEADSET))) > 30
 
 
-def test_a_remembered_call_with_transcripts_gives_the_live_gates_events(tmp_path: Path) -> None:
+def test_a_cached_call_with_transcripts_gives_the_live_gates_events(tmp_path: Path) -> None:
     fields = json.loads(DEMO_EVENTS.read_text(encoding="utf-8").splitlines()[0])
     fields["audio"] = str(DEMO_EVENTS.parent / fields["audio"])
     fields["transcripts"] = [
@@ -95,10 +116,10 @@ def test_a_remembered_call_with_transcripts_gives_the_live_gates_events(tmp_path
         {"at": 27.9, "text": "yeah but wait", "final": True},
     ]
     manifest = read_manifest(write_lines(tmp_path / "calls.jsonl", [fields]))
-    assert remembered_equals_live(manifest.items, TuneSettings()) > 30
+    assert cached_equals_live(manifest.items, TuneSettings()) > 30
 
 
-def test_remembered_clips_give_the_live_gates_events(shared_data: Path, tmp_path: Path) -> None:
+def test_cached_clips_give_the_live_gates_events(shared_data: Path, tmp_path: Path) -> None:
     seen: dict[str, list[dict[str, object]]] = {}
     for line in (shared_data / "recordings.jsonl").read_text(encoding="utf-8").splitlines():
         fields = json.loads(line)
@@ -106,7 +127,7 @@ def test_remembered_clips_give_the_live_gates_events(shared_data: Path, tmp_path
         if len(seen.setdefault(fields["set"], [])) < 2:
             seen[fields["set"]].append(fields)
     manifest = write_lines(tmp_path / "clips.jsonl", [fields for chosen in seen.values() for fields in chosen])
-    assert remembered_equals_live(read_manifest(manifest).items, TuneSettings()) > 60
+    assert cached_equals_live(read_manifest(manifest).items, TuneSettings()) > 60
 
 
 def test_a_second_look_decodes_nothing() -> None:
@@ -123,14 +144,14 @@ def test_a_second_look_decodes_nothing() -> None:
     assert front_end.decoder.decoded_frames == again
 
 
-def test_recordings_are_judged_as_in_a_benchmark() -> None:
+def test_recordings_are_evaluated_as_in_a_benchmark() -> None:
     manifest = read_manifest(DEMO_EVENTS)
     recordings = Recordings([only_audio(item) for item in manifest.items], TuneSettings(), "demo")
-    judged = recordings.judge(GateOptions())
-    judge = Judge(BenchSettings(), ShippedGates(), ())
-    outcomes = [outcome for item in manifest.items for outcome in judge.judge(item).outcomes]
+    evaluation = recordings.evaluate(GateOptions())
+    evaluator = Evaluator(BenchSettings(), GateFactory(), ())
+    outcomes = [outcome for item in manifest.items for outcome in evaluator.evaluate(item).outcomes]
     expected = {outcome.name: outcome.verdicts["gate"].confirmed for outcome in outcomes}
-    found = {event.name: time for event, time in zip(recordings.events, judged.confirmed, strict=True)}
+    found = {event.name: time for event, time in zip(recordings.events, evaluation.confirmed, strict=True)}
     assert found.keys() == expected.keys()
     for name, latency in found.items():
         assert latency == (None if expected[name] is None else pytest.approx(expected[name]))
@@ -209,11 +230,11 @@ def test_a_result_is_better_only_with_other_options_three_folds_and_a_gain_over_
     assert not result(best, Gain.of([0.5, 0.5]), Gain.of([0.5, 0.5])).is_better
 
 
-def test_a_gain_that_hangs_on_one_fold_is_not_sure() -> None:
-    assert Gain.of([0.1, 0.12, 0.09, 0.1, 0.11]).is_sure
-    assert not Gain.of([2.0, 0.0, 0.0, 0.0, 0.0]).is_sure
-    assert not Gain.of([0.0, 0.0]).is_sure
-    assert not Gain.of([-0.1, -0.1, -0.1]).is_sure
+def test_a_gain_that_hangs_on_one_fold_is_not_reliable() -> None:
+    assert Gain.of([0.1, 0.12, 0.09, 0.1, 0.11]).is_reliable
+    assert not Gain.of([2.0, 0.0, 0.0, 0.0, 0.0]).is_reliable
+    assert not Gain.of([0.0, 0.0]).is_reliable
+    assert not Gain.of([-0.1, -0.1, -0.1]).is_reliable
 
 
 def test_errors_are_counted_with_a_margin_and_latency_without() -> None:
@@ -263,7 +284,7 @@ def test_the_start_lies_in_the_space() -> None:
         assert found.confirm_probability == pytest.approx(start.confirm_probability)
 
 
-def test_the_loosest_options_hear_no_later_than_any() -> None:
+def test_the_loosest_options_find_speech_no_later_than_any() -> None:
     assert loosest(GateOptions()).activation_threshold <= 0.3
     assert loosest(GateOptions(activation_threshold=0.1, deactivation_threshold=0.1)).activation_threshold == 0.1
 
@@ -283,7 +304,7 @@ def clips(folder: Path, *, each: int = 6, speakers: int = 3) -> Path:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with 6 clips of each kind, which are enough here."""
-    monkeypatch.setattr("prosody_gate.tuning.tuner.LEAST_EVENTS", 6)
+    monkeypatch.setattr("prosody_gate.tuning.material.LEAST_EVENTS", 6)
     monkeypatch.setattr("prosody_gate.tuning.parallel_recordings.LEAST_SHARE", 4)
     monkeypatch.chdir(tmp_path)
     clips(tmp_path)
@@ -302,6 +323,18 @@ def fails(folder: Path, *arguments: str) -> str:
     assert result.stderr.count("\n") == 1
     assert sorted(folder.rglob("*")) == before
     return result.stderr.removeprefix("prosody-gate: error: ").rstrip("\n")
+
+
+def finds_nothing_better(folder: Path, *arguments: str) -> str:
+    """What a search says that ends well, but without a profile."""
+    before = sorted(folder.rglob("*"))
+    result = run(*arguments)
+    assert result.exit_code == 3
+    assert result.stderr.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before
+    says = result.stderr.rstrip("\n")
+    assert says.startswith("prosody-gate: p.toml is not written: ")
+    return says.removeprefix("prosody-gate: p.toml is not written: ")
 
 
 def test_a_search_writes_a_profile_that_says_where_it_comes_from(folder: Path) -> None:
@@ -351,9 +384,41 @@ def test_json_alone_on_standard_output(folder: Path) -> None:
 
 def test_no_gain_is_refused_and_written_only_by_force(folder: Path) -> None:
     arguments = ("clips.jsonl", "--trials", "2", "--search", "max_hold", "--output", "p.toml", *LIGHT)
-    assert "nothing found is surely better on held-out recordings" in fails(folder, *arguments)
+    assert finds_nothing_better(folder, *arguments) == (
+        "nothing did better than the options that the search began with: 100.0 % of the interruptions caught within "
+        "3 s, 0.0 % of the other events stopping the agent, and a median latency of 2112 ms. More recordings may show "
+        "a difference; --force writes it anyway"
+    )
     assert run(*arguments, "--force").exit_code == 0
     assert Profile.load("p.toml").provenance["version"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "says"),
+    [
+        (
+            ("--storage", "my tune.journal"),
+            "prosody-gate: stopped; my tune.journal keeps 2 trials. To go on, run again: "
+            "prosody-gate tune clips.jsonl --storage 'my tune.journal'\n",
+        ),
+        ((), "prosody-gate: stopped; no trial is kept (--storage FILE keeps them)\n"),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, storage: tuple[str, ...], says: str
+) -> None:
+    run_trials = Tuner.run
+
+    def interrupted(self: Tuner, *_: object, **__: object) -> None:
+        run_trials(self, 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tuner, "run", interrupted)
+    monkeypatch.setattr(sys, "argv", ["prosody-gate", "tune", "clips.jsonl", *storage])
+    result = run("clips.jsonl", "--output", "p.toml", *LIGHT, *storage)
+    assert result.exit_code == 130
+    assert result.stderr == says
+    assert not (folder / "p.toml").exists()
 
 
 @pytest.mark.parametrize("storage", ["sqlite:///tune.db", "tune.journal"])
@@ -394,7 +459,7 @@ def test_too_few_clips_tell_how_many_are_needed(folder: Path) -> None:
     lines = (folder / "clips.jsonl").read_text().splitlines()
     write_lines(folder / "few.jsonl", lines[:4])
     says = fails(folder, "few.jsonl", "-o", "p.toml", *LIGHT)
-    assert says.startswith("few.jsonl: has 2 interruptions and 2 that are none; expected at least 6")
+    assert says.startswith("few.jsonl: has 2 interruptions and 2 other events; expected at least 6")
 
 
 def test_one_speaker_cannot_be_held_out(folder: Path) -> None:
@@ -413,18 +478,21 @@ def test_each_kind_has_to_be_in_two_groups(folder: Path) -> None:
     )
 
 
-def test_two_speakers_are_too_few_to_be_sure(folder: Path) -> None:
+def test_two_speakers_are_too_few_to_rely_on(folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
     write_lines(folder / "two.jsonl", [line | {"speaker": "ab"[place // 2 % 2]} for place, line in enumerate(lines)])
     arguments = ("two.jsonl", "-o", "p.toml", "--trials", "4", *LIGHT, *HESITANT)
-    assert "2 speakers or recordings do not tell whether anything is better" in fails(folder, *arguments)
+    says = finds_nothing_better(folder, *arguments)
+    assert says.startswith("2 speakers or recordings are too few to say whether anything is better than the options")
+    assert "expected at least 3" in says
 
 
 def test_a_result_no_better_than_the_default_is_refused_whatever_it_began_with(folder: Path) -> None:
     # The longest hold alone catches these voices then, later than the default options do.
     start = ("--option", "confirm_probability=0.999", "--option", "max_hold=9.0", "--search", "max_hold")
-    says = fails(folder, "clips.jsonl", "-o", "p.toml", "--trials", "12", *LIGHT, *start)
-    assert "surely better on held-out recordings than the default options (gain -" in says
+    says = finds_nothing_better(folder, "clips.jsonl", "-o", "p.toml", "--trials", "12", *LIGHT, *start)
+    assert "; the default options have 100.0 % of the interruptions caught within 3 s" in says
+    assert " ms: no better. More recordings may show a difference" in says
 
 
 def test_overlaps_without_audio_are_no_recordings_of_a_microphone(folder: Path) -> None:
@@ -464,7 +532,7 @@ def test_names_and_storages_are_checked_before_anything_is_prepared(
     def prepared(*_: object, **__: object) -> None:
         raise AssertionError("prepared")
 
-    monkeypatch.setattr("prosody_gate.tuning.spread", prepared)
+    monkeypatch.setattr("prosody_gate.tuning.prepare_recordings", prepared)
     fails(folder, "clips.jsonl", "-o", "p.toml", *LIGHT, "--name", "")
     fails(folder, "clips.jsonl", "-o", "p.toml", *LIGHT, "--storage", "nosuch://x")
     monkeypatch.setitem(sys.modules, "optuna", None)
@@ -481,20 +549,22 @@ def test_lines_that_cannot_be_used_are_told_before_the_rest_is_found_too_little(
     first, second, last = result.stderr.splitlines()
     assert "skipped: some.jsonl:7: " in first
     assert "skipped: some.jsonl:8: " in second
-    assert "has 5 interruptions and 6 that are none" in last
+    assert "has 5 interruptions and 6 other events" in last
 
 
 class FakeRecordings:
     """Four speakers of two events each; what is confirmed, and how fast, does not hang on the options."""
 
-    def __init__(self, *, items: Sequence[Item] = (), settings: TuneSettings | None = None, strangers: int = 0) -> None:
+    def __init__(
+        self, *, items: Sequence[Item] = (), settings: TuneSettings | None = None, unlabelled: int = 0
+    ) -> None:
         self.items = tuple(items)
         self.settings = settings or TuneSettings()
         self.events = tuple(event(group, label) for group in "abcd" for label in ("interruption", "noise"))
-        self._strangers = strangers
+        self._unlabelled = unlabelled
 
-    def judge(self, _: GateOptions) -> Judged:
-        return Judged((0.4, None) * 4, tuple((group, self._strangers) for group in "abcde"))
+    def evaluate(self, _: GateOptions) -> Evaluation:
+        return Evaluation((0.4, None) * 4, tuple((group, self._unlabelled) for group in "abcde"))
 
 
 def tuner(recordings: FakeRecordings, *, storage: str | None = None, seed: int = 0) -> Tuner:
@@ -510,11 +580,11 @@ def demo_call(**changes: Any) -> Call:
 
 def test_confirmed_overlaps_that_nobody_labelled_are_told_and_cost_nothing() -> None:
     found = []
-    for strangers in (0, 3):
-        search = tuner(FakeRecordings(items=[demo_call()], strangers=strangers))
+    for unlabelled in (0, 3):
+        search = tuner(FakeRecordings(items=[demo_call()], unlabelled=unlabelled))
         result = search.run(2)
         scores = score(search, result, FakeRecordings().events)
-        assert {one.unlabelled for one in (scores.start, scores.expected, scores.best)} == {5 * strangers}
+        assert {one.unlabelled for one in (scores.start, scores.expected, scores.best)} == {5 * unlabelled}
         found.append(result.start.folds)
     assert found[0] == found[1]
 
@@ -524,10 +594,10 @@ def test_clips_have_nothing_unlabelled() -> None:
     assert score(search, search.run(2), FakeRecordings().events).start.unlabelled is None
 
 
-def study_name(**settings: Any) -> str:
+def named(**settings: Any) -> str:
     items = settings.pop("items", ())
-    recordings = FakeRecordings(items=items, settings=TuneSettings(**settings))
-    return _fingerprint(recordings, SearchSpace.of(GateOptions()), Objective(), 0)  # type: ignore[arg-type]
+    recordings = FakeRecordings(items=items, settings=TuneSettings(gates=GateFactory(**settings)))
+    return study_name(recordings, SearchSpace.of(GateOptions()), Objective(), 0)  # type: ignore[arg-type]
 
 
 def test_a_study_is_named_by_phrases_transcripts_all_labels_and_the_size_of_the_audio(tmp_path: Path) -> None:
@@ -536,18 +606,18 @@ def test_a_study_is_named_by_phrases_transcripts_all_labels_and_the_size_of_the_
     longer = tmp_path / "demo.flac"
     longer.write_bytes(call.audio.read_bytes() + b"more")
     names = [
-        study_name(items=[call]),
-        study_name(items=[call], lexicon=Lexicon.load().add(ignore=["kumquat"])),
-        study_name(items=[call], lexicon=Lexicon.load().add(interrupt=["kumquat"])),
-        study_name(items=[replace(call, transcripts=(said,))]),
-        study_name(items=[replace(call, transcripts=(replace(said, text="wait"),))]),
-        study_name(items=[replace(call, events=(*call.events, LabelledEvent("ambiguous", "ambiguous", 1.0, 2.0)))]),
-        study_name(items=[replace(call, audio=longer)]),
+        named(items=[call]),
+        named(items=[call], lexicon=Lexicon.load().add(ignore=["kumquat"])),
+        named(items=[call], lexicon=Lexicon.load().add(interrupt=["kumquat"])),
+        named(items=[replace(call, transcripts=(said,))]),
+        named(items=[replace(call, transcripts=(replace(said, text="wait"),))]),
+        named(items=[replace(call, events=(*call.events, LabelledEvent("ambiguous", "ambiguous", 1.0, 2.0)))]),
+        named(items=[replace(call, audio=longer)]),
     ]
     assert len(set(names)) == len(names)
     # Another machine has the same recordings in another folder, another manifest on another line.
     longer.write_bytes(call.audio.read_bytes())
-    assert study_name(items=[replace(call, audio=longer, line=7)]) == names[0]
+    assert named(items=[replace(call, audio=longer, line=7)]) == names[0]
 
 
 def tried(storage: str) -> list[dict[str, float]]:
@@ -585,10 +655,10 @@ def test_ctrl_c_does_not_wait_for_what_the_processes_are_at(folder: Path) -> Non
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
-    settings = TuneSettings(vad="webrtc", listener=False)
+    settings = TuneSettings(vad="webrtc", gates=GateFactory(listener=False))
     before = set(multiprocessing.active_children())
     began = time.monotonic()
-    preparing = spread(items, settings, source="clips.jsonl", jobs=2, progress=interrupted)
+    preparing = prepare_recordings(items, settings, source="clips.jsonl", jobs=2, progress=interrupted)
     with pytest.raises(KeyboardInterrupt), preparing:
         pass
     assert time.monotonic() - began < 30.0
@@ -598,8 +668,8 @@ def test_ctrl_c_does_not_wait_for_what_the_processes_are_at(folder: Path) -> Non
 def test_the_bar_moves_while_the_processes_prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prosody_gate.tuning.parallel_recordings.BATCH", 2)
     items, done = check_material(read_manifest("clips.jsonl")), list[int]()
-    settings = TuneSettings(vad="webrtc", listener=False)
-    with spread(items, settings, source="clips.jsonl", jobs=2, progress=done.append):
+    settings = TuneSettings(vad="webrtc", gates=GateFactory(listener=False))
+    with prepare_recordings(items, settings, source="clips.jsonl", jobs=2, progress=done.append):
         assert done == [2, 4, 6, 8, 10, 12]
 
 
@@ -613,17 +683,17 @@ def test_recordings_of_which_none_can_be_used(folder: Path) -> None:
 
 def test_material_is_counted_by_event_in_calls(tmp_path: Path) -> None:
     manifest = read_manifest(DEMO_EVENTS)
-    with pytest.raises(OptionError, match="has 2 interruptions and 5 that are none; expected at least 20"):
+    with pytest.raises(OptionError, match="has 2 interruptions and 5 other events; expected at least 20"):
         check_material(Manifest(manifest.path, manifest.kind, manifest.items))
 
 
-def test_spread_over_processes_judges_as_one_does(folder: Path) -> None:
+def test_several_processes_evaluate_as_one_does(folder: Path) -> None:
     items = check_material(read_manifest("clips.jsonl"))
-    settings = TuneSettings(vad="webrtc", listener=False)
+    settings = TuneSettings(vad="webrtc", gates=GateFactory(listener=False))
     found = []
     for jobs in (1, 2):
-        with spread(items, settings, source="clips.jsonl", jobs=jobs) as recordings:
-            judged = recordings.judge(GateOptions())
-            found.append({one.name: time for one, time in zip(recordings.events, judged.confirmed, strict=True)})
+        with prepare_recordings(items, settings, source="clips.jsonl", jobs=jobs) as recordings:
+            evaluation = recordings.evaluate(GateOptions())
+            found.append({one.name: time for one, time in zip(recordings.events, evaluation.confirmed, strict=True)})
     assert found[0] == found[1]
     assert np.isfinite([time for time in found[0].values() if time is not None]).all()

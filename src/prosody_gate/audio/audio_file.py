@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import re
@@ -69,6 +70,7 @@ class AudioFile:
         except AudioError:
             self._file.close()
             raise
+        self._first, self._end = 0, int(self._file.frames)
 
     @property
     def path(self) -> Path:
@@ -87,12 +89,31 @@ class AudioFile:
 
     @property
     def duration(self) -> float:
-        """Length in seconds, as the header has it."""
-        file = self._open_file()
-        return float(file.frames / file.samplerate)
+        """Length in seconds, as the header tells it; of a part, the part's."""
+        return (self._end - self._first) / self.sample_rate
+
+    def part(self, start: float, end: float) -> AudioFile:
+        """A stretch of the recording, as a recording of its own that shares the open file.
+
+        Args:
+            start: Where it begins, in seconds; what lies outside the recording is left out.
+            end: Where it ends, in seconds.
+
+        Raises:
+            AudioError: Nothing of the recording lies between the two.
+        """
+        rate = self.sample_rate
+        part = copy.copy(self)
+        part._first = self._first + min(max(round(start * rate), 0), self._end - self._first)
+        part._end = self._first + min(max(round(end * rate), 0), self._end - self._first)
+        if part._end <= part._first:
+            raise AudioError(
+                f"{self._path}: nothing from {start:g} to {end:g} s; expected a stretch of its {self.duration:.2f} s"
+            )
+        return part
 
     def blocks(self, channel: int | None = None, *, seconds: float = 1.0) -> Iterator[npt.NDArray[np.float32]]:
-        """Read the file from its start.
+        """Read from the start.
 
         Args:
             channel: The channel to take, counted from 0; None takes the mean of all channels.
@@ -137,13 +158,13 @@ class AudioFile:
         self.close()
 
     def _blocks(self, channel: int | None, block_samples: int) -> Iterator[npt.NDArray[np.float32]]:
-        position = 0
-        while position < self._open_file().frames:
+        position = self._first
+        while position < self._end:
             file = self._open_file()
             try:
                 if file.tell() != position:  # another iterator read in between
                     file.seek(position)
-                block = file.read(block_samples, dtype="float32", always_2d=True)
+                block = file.read(min(block_samples, self._end - position), dtype="float32", always_2d=True)
             except soundfile.SoundFileError as error:
                 raise AudioError(f"{self._path}: {self._damaged(position)}") from error
             if len(block) == 0:
@@ -180,5 +201,6 @@ class AudioFile:
         return f"is not audio in a known format{hint}; expected a recording as WAV, FLAC, Ogg, MP3 or AIFF"
 
     def _damaged(self, position: int) -> str:
-        rate = self.sample_rate
-        return f"is damaged or cut short after {position / rate:.2f} s; expected {self.duration:.2f} s of audio"
+        file = self._open_file()
+        after, whole = position / file.samplerate, file.frames / file.samplerate
+        return f"is damaged or cut short after {after:.2f} s; expected {whole:.2f} s of audio"

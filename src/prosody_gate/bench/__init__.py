@@ -1,22 +1,23 @@
-"""How good and how fast: labelled recordings judged by the gate and by what people use today."""
+"""How good and how fast: the gate and what people use today, on labelled recordings."""
 
 from .bench_plots import check_plot_folder, plot_bench
 from .bench_report import BenchReport, SweepPoint
 from .bench_tables import bench_tables, gate_sentence
-from .gate_factory import GateFactory, ShippedGates
-from .heard import Decision, Heard, speech_stretches
+from .evaluator import GATE, BenchSettings, Evaluator, ItemGates, best_label
 from .intervals import Share
-from .items import AMBIGUOUS, INTERRUPTION, LABELS, Call, Clip, LabelledEvent, WordOverlap
-from .judge import BenchSettings, best_label
-from .manifest import Item, Manifest, ManifestError, SkippedLine, read_manifest
-from .outcome import Outcome, Verdict
+from .item_stream import ItemStream, ItemStreamReader, speech_segments
+from .items import AMBIGUOUS, INTERRUPTION, LABELS, Call, Clip, Item, LabelledEvent, WordOverlap
+from .manifest import Manifest, ManifestError, SkippedLine, read_manifest
+from .outcome import Decision, Outcome, Verdict
 from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, default_baselines
 from .run_bench import run_bench, work_on
 from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
-from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by
+from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by, is_caught
+from .worst_errors import WorstError, plot_worst, worst_errors, worst_lines
 
 __all__ = [
     "AMBIGUOUS",
+    "GATE",
     "INTERRUPTION",
     "IN_TIME",
     "LABELS",
@@ -27,9 +28,11 @@ __all__ = [
     "Call",
     "Clip",
     "Decision",
-    "GateFactory",
-    "Heard",
+    "Evaluator",
     "Item",
+    "ItemGates",
+    "ItemStream",
+    "ItemStreamReader",
     "LabelledEvent",
     "Manifest",
     "ManifestError",
@@ -39,7 +42,6 @@ __all__ = [
     "SceneOptions",
     "SetScore",
     "Share",
-    "ShippedGates",
     "SkippedLine",
     "SpeechDurationRule",
     "SweepPoint",
@@ -47,6 +49,7 @@ __all__ = [
     "Verdict",
     "WordListRule",
     "WordOverlap",
+    "WorstError",
     "active_level",
     "bench_tables",
     "best_label",
@@ -54,11 +57,15 @@ __all__ = [
     "confirmed_by",
     "default_baselines",
     "gate_sentence",
+    "is_caught",
     "over_telephone",
     "plot_bench",
+    "plot_worst",
     "read_at_analysis_rate",
     "read_manifest",
     "run_bench",
-    "speech_stretches",
+    "speech_segments",
     "work_on",
+    "worst_errors",
+    "worst_lines",
 ]

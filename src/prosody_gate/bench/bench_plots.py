@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from ..atomic_file import check_writable, replacing
 from ..errors import OptionError
 from .bench_report import BenchReport
+from .evaluator import GATE
 from .intervals import Share
-from .judge import GATE
 from .system_score import DECIDED_BY, SystemScore
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def _latency_figure(report: BenchReport) -> Figure:
     right = max((one.latency.p50.high for one in report.systems if one.latency is not None), default=1.0)
     axes.set_xlim(0.0, right * 1.12)
     axes.set_xlabel("median confirm latency from onset (s)", fontsize=9, color=INK)
-    axes.set_ylabel("false interruptions, of all that is none", fontsize=9, color=INK)
-    _dress(axes, f"{report.manifest}: how fast, and how often wrongly (below left is better)")
+    axes.set_ylabel("false interruptions, share of all other events", fontsize=9, color=INK)
+    _dress(axes, f"{report.manifest}: speed and false interruptions (lower left is better)")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     else:
@@ -232,7 +232,6 @@ def _sensitivity_figure(report: BenchReport) -> Figure:
         )
     _percent_axis(upper)
     _dress(upper, f"{report.manifest}: the gate over its sensitivity")
-    upper.legend(fontsize=8, frameon=False)
     known = [(value, score.latency) for value, score in zip(knob, scores, strict=True) if score.latency is not None]
     lower.plot([value for value, _ in known], [one.p50.value for _, one in known], color=INK, marker="o", markersize=4)
     lower.fill_between(
@@ -244,9 +243,15 @@ def _sensitivity_figure(report: BenchReport) -> Figure:
         linewidth=0.0,
     )
     lower.set_ylim(bottom=0.0)
+    for point in report.sweep:
+        if point.in_force:
+            for axes in (upper, lower):
+                axes.axvline(point.sensitivity, color=INK, linewidth=1.0, linestyle=":")
+            upper.plot([], [], color=INK, linewidth=1.0, linestyle=":", label=f"in force: {point.sensitivity:g}")
     _dress(lower, "confirm latency: median, and from p10 to p90")
     lower.set_ylabel("s after onset", fontsize=9, color=INK)
     lower.set_xlabel("sensitivity", fontsize=9, color=INK)
+    upper.legend(fontsize=8, frameon=False)
     return figure
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Final
 
-from .judge import GATE, BenchSettings
+from .evaluator import GATE, BenchSettings
 from .manifest import Manifest, SkippedLine
 from .outcome import ItemOutcome, Outcome
 from .system_score import IN_TIME, SystemScore
+from .worst_errors import worst_errors
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the JSON form; it changes when a field is renamed or changes its meaning."""
 
 DEFINITIONS: Final = {
@@ -42,12 +43,15 @@ class SweepPoint:
 
     sensitivity: float
     score: SystemScore
+    in_force: bool = False
+    """Whether it is the sensitivity that the gate's own figures were measured with."""
 
     def to_dict(self) -> dict[str, Any]:
         """The figures of the curve as JSON-ready values."""
         score = self.score
         return {
             "sensitivity": self.sensitivity,
+            "in_force": self.in_force,
             "caught": score.caught.to_dict(),
             "false_interruptions": score.false_interruptions.to_dict(),
             "latency": None if score.latency is None else score.latency.to_dict(),
@@ -66,7 +70,7 @@ class BenchReport:
     settings: Mapping[str, Any]
     """What it was run with, as JSON-ready values."""
     systems: tuple[SystemScore, ...]
-    """The gate first, then the baselines that could judge at least one event."""
+    """The gate first, then the baselines that could decide about at least one event."""
     not_applicable: tuple[str, ...]
     """Baselines that need transcripts where there were none."""
     outcomes: tuple[Outcome, ...]
@@ -80,9 +84,9 @@ class BenchReport:
     outside: int = 0
     """Labelled events while the agent was silent: not scored."""
     sweep: tuple[SweepPoint, ...] = ()
-    """The gate by sensitivity, in ascending order."""
+    """The gate by sensitivity, in ascending order, the one in force among them."""
     about: Mapping[str, Any] = field(default_factory=dict)
-    """What else the caller wants to be told with the figures, as JSON-ready values."""
+    """What else the caller wants to have beside the figures, as JSON-ready values."""
 
     @classmethod
     def of(
@@ -95,27 +99,27 @@ class BenchReport:
         skipped: Sequence[SkippedLine] = (),
         about: Mapping[str, Any] | None = None,
     ) -> BenchReport:
-        """Score what was judged.
+        """Score what was decided.
 
         Args:
             manifest: What was read.
             settings: What it was run with.
             items: In order of the manifest.
             baselines: Names of all that ran.
-            skipped: Lines that turned out unusable while they were judged.
-            about: What else to tell with the figures.
+            skipped: Lines that turned out unusable only when they were read.
+            about: What else to put beside the figures.
         """
         outcomes = tuple(outcome for item in items for outcome in item.outcomes)
         calls = manifest.kind == "calls"
         speech = sum(item.agent_speech for item in items)
         systems, without = [], []
         for name in (GATE, *baselines):
-            judged = [(one, one.verdicts[name]) for one in outcomes if name in one.verdicts]
-            if not judged:
+            verdicts = [(one, one.verdicts[name]) for one in outcomes if name in one.verdicts]
+            if not verdicts:
                 without.append(name)
                 continue
-            strangers = sum(item.unlabelled.get(name, 0) for item in items) if calls else None
-            systems.append(SystemScore.of(name, judged, unlabelled=strangers, agent_speech=speech))
+            unlabelled = sum(item.unlabelled.get(name, 0) for item in items) if calls else None
+            systems.append(SystemScore.of(name, verdicts, unlabelled=unlabelled, agent_speech=speech))
         return cls(
             manifest=manifest.path.name,
             kind=manifest.kind,
@@ -128,8 +132,12 @@ class BenchReport:
             agent_speech=speech if calls else None,
             outside=sum(item.outside for item in items),
             sweep=tuple(
-                SweepPoint(value, SystemScore.of(GATE, [(one, one.sweep[value]) for one in outcomes]))
-                for value in sorted(set(settings.sweep))
+                SweepPoint(
+                    value,
+                    SystemScore.of(GATE, [(one, one.sweep[value]) for one in outcomes]),
+                    in_force=value == settings.options.sensitivity,
+                )
+                for value in settings.sensitivities
             ),
             about=dict(about or {}),
         )
@@ -149,8 +157,12 @@ class BenchReport:
         """Events in which the VAD found no speech."""
         return sum(outcome.onset is None for outcome in self.outcomes)
 
-    def to_json(self) -> str:
-        """The report as one JSON object, the same bytes for the same input, with a newline at its end."""
+    def to_json(self, *, worst: int | None = None) -> str:
+        """The report as one JSON object, the same bytes for the same input, with a newline at its end.
+
+        Args:
+            worst: How many of the worst errors to list; None for no list.
+        """
         report = {
             "format": FORMAT,
             "prosody_gate": version("prosody-gate"),
@@ -172,6 +184,7 @@ class BenchReport:
             "not_applicable": list(self.not_applicable),
             "sweep": [point.to_dict() for point in self.sweep],
             "skipped": [{"line": line.line, "problem": line.problem} for line in self.skipped],
+            **({} if worst is None else {"worst": [one.to_dict() for one in worst_errors(self.outcomes, worst)]}),
             "outcomes": [outcome.to_dict(GATE) for outcome in self.outcomes],
         }
         return json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

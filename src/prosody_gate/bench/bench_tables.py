@@ -32,7 +32,7 @@ def bench_tables(report: BenchReport) -> list[RenderableType]:
 
 
 def heading(report: BenchReport) -> str:
-    """What was judged, in one line or two."""
+    """What the figures were measured on, in one line or two."""
     counts = ", ".join(f"{count} {label}" for label, count in report.counts.items())
     parts = [f"{report.manifest}: {len(report.outcomes)} events ({counts})"]
     if report.agent_speech is not None:
@@ -68,23 +68,23 @@ def systems_table(report: BenchReport) -> Table:
     if calls:
         headers.append("false\nan hour")
     rows += [[name, *[NONE] * len(headers)] for name in report.not_applicable]
-    note = f"caught: interruptions confirmed within {IN_TIME:g} s. false: the rest, confirmed. runs on: seconds of "
-    note += "agent speech after an interruption's onset."
+    note = f"caught: interruptions confirmed within {IN_TIME:g} s. false: other events that were confirmed. runs on: "
+    note += "seconds of agent speech after an interruption's onset."
     return _table("system", headers, rows, note=note)
 
 
 def labels_table(report: BenchReport) -> Table:
-    """False interruptions by label, and the spread of the latency."""
+    """False interruptions by label, and the range of the latency."""
     labels = list(report.gate.false_by_label)
     rows = []
     for system in report.systems:
         latency = system.latency
-        spread = (
+        percentiles = (
             NONE
             if latency is None
             else " / ".join(f"{1000.0 * one.value:.0f}" for one in (latency.p10, latency.p50, latency.p90))
         )
-        rows.append([system.name, *[_share(system.false_by_label[label]) for label in labels], spread])
+        rows.append([system.name, *[_share(system.false_by_label[label]) for label in labels], percentiles])
     headers = [f"false:\n{label}" for label in labels]
     return _table("system", [*headers, "latency (ms)\np10 / p50 / p90"], rows)
 
@@ -117,13 +117,14 @@ def sweep_table(report: BenchReport) -> Table:
         latency = None if point.score.latency is None else point.score.latency.p50
         rows.append(
             [
-                f"{point.sensitivity:g}",
+                f"{point.sensitivity:g}{' *' if point.in_force else ''}",
                 _share(point.score.caught),
                 _share(point.score.false_interruptions),
                 _milliseconds(latency),
             ]
         )
-    return _table("sensitivity", ["caught", "false", "latency\np50 (ms)"], rows)
+    headers = ["caught", "false", "latency\np50 (ms)"]
+    return _table("sensitivity", headers, rows, note="* in force: what the figures above were measured with.")
 
 
 def closing(report: BenchReport) -> str:
@@ -203,5 +204,5 @@ def gate_sentence(score: SystemScore) -> str:
     latency = "" if score.latency is None else f" (median {1000.0 * score.latency.p50.value:.0f} ms)"
     return (
         f"gate: {score.caught.count} of {score.caught.of} interruptions caught{latency}, "
-        f"{score.false_interruptions.count} of {score.false_interruptions.of} others confirmed"
+        f"{score.false_interruptions.count} of {score.false_interruptions.of} other events confirmed"
     )

@@ -1,4 +1,4 @@
-"""What a benchmark judges: clips, calls and annotated overlaps, and the labels they may have."""
+"""What a benchmark is run on: clips, calls and annotated overlaps, and the labels they may have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 
 from ..gate import Transcript
 from ..replay import Span, TimedWord
-from .heard import described
 
 INTERRUPTION: Final = "interruption"
 """A claim to the floor: to be confirmed."""
@@ -26,6 +25,14 @@ LABELS: Final = (INTERRUPTION, *NOT_INTERRUPTIONS, AMBIGUOUS)
 
 UNTIMED: Final = 1.0
 """Seconds by which a transcript without times of its own may come later than usual and still be the clip's."""
+
+TEXT_LAG: Final = 0.3
+"""Seconds that a transcript without times of its own is taken to lie behind its speech."""
+
+
+def speech_end_of(transcript: Transcript) -> float:
+    """When the newest words of a transcript were said, by its own times or else by its arrival, in seconds."""
+    return transcript.at - TEXT_LAG if transcript.end is None else transcript.end
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,13 @@ class Clip:
                 end=None if transcript.end is None else transcript.end + by,
             )
             for transcript in self.transcripts
-            if self.start < described(transcript) < end + (UNTIMED if transcript.end is None else 0.0)
+            if self.start < speech_end_of(transcript) < end + (UNTIMED if transcript.end is None else 0.0)
         )
 
 
 @dataclass(frozen=True)
 class LabelledEvent:
-    """A stretch of the user's sound that somebody listened to and labelled."""
+    """A part of the user's sound that somebody listened to and labelled."""
 
     label: str
     """One of `LABELS`."""
@@ -98,7 +105,7 @@ class Call:
     user_channel: int
     """The user's channel, from 0."""
     agent_channel: int | None
-    """The agent's own channel; None where `agent` tells when it speaks."""
+    """The agent's own channel; None where `agent` has when it speaks."""
     agent: tuple[Span, ...]
     """When the agent speaks, where it has no channel of its own."""
     events: tuple[LabelledEvent, ...]
@@ -123,3 +130,7 @@ class WordOverlap:
     """The corpus where known, else `overlaps`."""
     words: tuple[TimedWord, ...]
     """What was said and when, in seconds from the onset."""
+
+
+Item = Clip | Call | WordOverlap
+"""One line of a manifest."""

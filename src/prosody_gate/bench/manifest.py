@@ -14,7 +14,7 @@ from ..audio import AudioFile
 from ..errors import OptionError, ProsodyGateError
 from ..gate import Transcript
 from ..replay import LONGEST, Span, TimedWord, check_spans, read_transcripts
-from .items import AMBIGUOUS, LABELS, Call, Clip, LabelledEvent, WordOverlap
+from .items import AMBIGUOUS, LABELS, Call, Clip, Item, LabelledEvent, WordOverlap
 
 
 class ManifestError(ProsodyGateError):
@@ -273,7 +273,6 @@ def _shown(value: object) -> str:
 
 
 Kind = Literal["clips", "calls", "overlaps"]
-Item = Clip | Call | WordOverlap
 
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 
@@ -309,8 +308,8 @@ def read_manifest(path: Path | str, *, kind: str | None = None, strict: bool = F
 
     Args:
         path: The file.
-        kind: clips, calls or overlaps; None tells it from the first line's fields.
-        strict: Whether a line that cannot be used is an error; otherwise it is skipped and told.
+        kind: clips, calls or overlaps; None goes by the first line's fields.
+        strict: Whether a line that cannot be used is an error; otherwise it is skipped and listed.
 
     Raises:
         ManifestError: The file cannot be read, nothing in it can be used, or, with `strict`, a line cannot.

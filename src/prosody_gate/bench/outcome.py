@@ -1,20 +1,46 @@
-"""What all systems made of one labelled event."""
+"""What all systems decided about one labelled event."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
+class Decision:
+    """One system's decision about one overlap, in seconds of the stream."""
+
+    onset: float
+    """Onset of the overlap."""
+    time: float
+    """When it was made."""
+    confirm: bool
+    """Whether it stops the agent."""
+    reason: str = ""
+    """Why, where the system says so."""
+    probability: float | None = None
+    """P(interruption), where the system has one."""
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    """Each source's share in nats, where the system has any."""
+    transcript: str = ""
+    """What speech-to-text had delivered of it by then."""
+    recognised: str = ""
+    """What the on-device listener had recognised by then."""
+    held: float | None = None
+    """When it was first held, where the system holds."""
+    cancel: bool = False
+    """Whether it lets the agent talk on for good; neither of the two where the agent ended first."""
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """What one system made of one event. Times are seconds from the event's onset."""
+    """What one system decided about one event. Times are seconds from the event's onset."""
 
     confirmed: float | None = None
     """When the agent was stopped; None when it was not."""
     decided: float | None = None
-    """When the last word was spoken, confirm or cancel; None where there was none."""
+    """When it was confirmed or cancelled; None where it was neither."""
     held: float | None = None
     """When it was first held; None for systems that do not hold."""
     reason: str = ""
@@ -23,8 +49,10 @@ class Verdict:
     """P(interruption) at that decision."""
     evidence: Mapping[str, float] = field(default_factory=dict)
     """Each source's share at that decision, in nats."""
-    text: str = ""
-    """What was said, as far as the system knew."""
+    transcript: str = ""
+    """What speech-to-text had delivered by then."""
+    recognised: str = ""
+    """What the on-device listener had recognised by then."""
 
     @property
     def decided_through(self) -> str:
@@ -33,6 +61,32 @@ class Verdict:
         if self.reason != "evidence" or not shares:
             return self.reason
         return max(shares, key=lambda name: shares[name])
+
+
+def verdict_of(decisions: Sequence[Decision], onset: float | None) -> Verdict:
+    """Sum up one system's decisions about the overlaps of one event.
+
+    The first confirm counts; without one the event is decided when the last of its overlaps is cancelled.
+
+    Args:
+        decisions: In stream order.
+        onset: Of the first overlap; None when there was none.
+    """
+    if onset is None or not decisions:
+        return Verdict()
+    holds = [one.held for one in decisions if one.held is not None]
+    confirms = [one for one in decisions if one.confirm]
+    counts = min(confirms, key=lambda one: one.time) if confirms else max(decisions, key=lambda one: one.time)
+    return Verdict(
+        confirmed=counts.time - onset if counts.confirm else None,
+        decided=counts.time - onset if counts.confirm or counts.cancel else None,
+        held=min(holds) - onset if holds else None,
+        reason=counts.reason,
+        probability=counts.probability,
+        evidence=counts.evidence,
+        transcript=counts.transcript,
+        recognised=counts.recognised,
+    )
 
 
 @dataclass(frozen=True)
@@ -50,7 +104,7 @@ class Outcome:
     onset: float | None
     """The VAD's first speech frame in it, in seconds of the stream; None when it found no speech."""
     verdicts: Mapping[str, Verdict]
-    """By system; a system that cannot judge the event is left out."""
+    """By system; a system that cannot decide about the event is left out."""
     sweep: Mapping[float, Verdict] = field(default_factory=dict)
     """The gate's verdict by sensitivity."""
     agent_left: float | None = None
@@ -70,7 +124,8 @@ class Outcome:
             "reason": verdict.reason,
             "probability": None if verdict.probability is None else round(verdict.probability, 4),
             "evidence": {name: round(nats, 3) for name, nats in verdict.evidence.items()},
-            "text": verdict.text,
+            "transcript": verdict.transcript,
+            "recognised": verdict.recognised,
         }
 
 

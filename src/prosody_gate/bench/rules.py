@@ -8,7 +8,9 @@ from ..audio import FRAME_DURATION
 from ..gate import Transcript
 from ..lexicon import Lexicon
 from ..vad import SpeechChange, SpeechSegmenter
-from .heard import Decision, Heard, begins_within, described, frame_end
+from .item_stream import ItemStream, begins_within, frame_end
+from .items import speech_end_of
+from .outcome import Decision
 
 STARTS_EARLY: Final = 0.3
 """Seconds by which a recogniser's start of speech may lie before the VAD's."""
@@ -18,7 +20,7 @@ LATE: Final = 3.0
 
 
 class TranscriptRule:
-    """Interrupts on the first interim or final text of an overlap that a subclass takes for an interruption."""
+    """Interrupts on the first interim or final text of an overlap that a subclass finds to be an interruption."""
 
     name = "transcript"
     needs_transcripts = True
@@ -27,17 +29,17 @@ class TranscriptRule:
         """Whether one text is enough to stop the agent."""
         raise NotImplementedError
 
-    def decide(self, heard: Heard) -> list[Decision]:
+    def decide(self, stream: ItemStream) -> list[Decision]:
         """The interruptions it makes, at most one an overlap."""
         decisions: dict[float, Decision] = {}
-        for transcript in heard.transcripts:
-            begins = described(transcript) if transcript.start is None else transcript.start
-            overlap = heard.overlap_at(begins + STARTS_EARLY, patience=LATE)
-            if overlap is None or overlap.start in decisions or not heard.agent_speaks_at(transcript.at):
+        for transcript in stream.transcripts:
+            begins = speech_end_of(transcript) if transcript.start is None else transcript.start
+            overlap = stream.overlap_at(begins + STARTS_EARLY, patience=LATE)
+            if overlap is None or overlap.start in decisions or not stream.agent_speaks_at(transcript.at):
                 continue
             if self.interrupts(transcript):
                 decisions[overlap.start] = Decision(
-                    overlap.start, transcript.at, confirm=True, reason="transcript", text=transcript.text
+                    overlap.start, transcript.at, confirm=True, reason="transcript", transcript=transcript.text
                 )
         return list(decisions.values())
 
@@ -51,8 +53,8 @@ class SpeechDurationRule:
 
     There, each inference adds its frame to the duration while the user counts as speaking, and the user counts as
     speaking until `MIN_SILENCE` of silence: trailing silence is speech. LiveKit Agents compares the duration with
-    `min_duration` at each inference (livekit-agents 1.8.9, `AgentActivity.on_vad_inference_done`). The VAD is the one
-    that the gate hears; its thresholds are the plugin's own, whatever the gate's are.
+    `min_duration` at each inference (livekit-agents 1.8.9, `AgentActivity.on_vad_inference_done`). The VAD is the
+    gate's own; the thresholds are the plugin's, whatever the gate's are.
 
     Args:
         min_duration: Seconds.
@@ -64,22 +66,22 @@ class SpeechDurationRule:
         self._min_duration = min_duration
         self.name = f"speech {min_duration:g} s"
 
-    def decide(self, heard: Heard) -> list[Decision]:
-        """The interruptions it makes, at most one a stretch of speech."""
+    def decide(self, stream: ItemStream) -> list[Decision]:
+        """The interruptions it makes, at most one a segment of speech."""
         decisions: list[Decision] = []
         segmenter = SpeechSegmenter(min_silence_duration=MIN_SILENCE)
         waiting = False
-        for index, probability in enumerate(heard.probabilities):
+        for index, probability in enumerate(stream.probabilities):
             time = frame_end(index)
             # The plugin publishes a frame's event before it looks at what the frame changes.
-            if waiting and time - segmenter.onset >= self._min_duration - 1e-9 and heard.agent_speaks_at(time):
-                overlap = heard.overlap_at(time, patience=MIN_SILENCE + FRAME_DURATION)
+            if waiting and time - segmenter.onset >= self._min_duration - 1e-9 and stream.agent_speaks_at(time):
+                overlap = stream.overlap_at(time, patience=MIN_SILENCE + FRAME_DURATION)
                 if overlap is not None:
                     waiting = False
                     decisions.append(Decision(overlap.start, time, confirm=True, reason="speech_duration"))
             change = segmenter.push(probability)
             if change is SpeechChange.STARTED:
-                waiting = begins_within(segmenter.onset, heard.agent)
+                waiting = begins_within(segmenter.onset, stream.agent)
             elif change is SpeechChange.ENDED:
                 waiting = False
         return decisions
@@ -122,7 +124,7 @@ class MinWordsRule(TranscriptRule):
 
 
 class Baseline(Protocol):
-    """A rule that stops the agent, run on what the gate heard."""
+    """A rule that stops the agent, run on what the gate stream."""
 
     @property
     def name(self) -> str:
@@ -134,7 +136,7 @@ class Baseline(Protocol):
         """Whether it can say nothing about an item without transcripts."""
         ...
 
-    def decide(self, heard: Heard) -> list[Decision]:
+    def decide(self, stream: ItemStream) -> list[Decision]:
         """The interruptions it makes, at most one an overlap."""
         ...
 

@@ -1,4 +1,4 @@
-"""Runs a benchmark, spread over processes or a cluster."""
+"""Runs a benchmark, in one process, in several, or on a cluster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any, Final
 import joblib
 
 from ..errors import AudioError, OptionError
+from ..gate_factory import GateFactory
 from .bench_report import BenchReport
-from .gate_factory import GateFactory
-from .judge import BenchSettings, Judge
-from .manifest import Item, Manifest, ManifestError, SkippedLine
+from .evaluator import BenchSettings, Evaluator, ItemGates
+from .items import Item
+from .manifest import Manifest, ManifestError, SkippedLine
 from .outcome import ItemOutcome
 from .rules import Baseline
 
@@ -70,26 +71,26 @@ def run_bench(
     manifest: Manifest,
     settings: BenchSettings,
     *,
-    gates: GateFactory,
+    gates: GateFactory | ItemGates,
     baselines: Sequence[Baseline] = (),
     jobs: int | None = None,
     strict: bool = False,
     progress: Callable[[int], None] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> BenchReport:
-    """Let the gate and the baselines judge every item, and score them.
+    """Run the gate and the baselines over every item, and score them.
 
     Each item is a call of its own, so the report does not depend on the order, the number of processes or
     where they run. The work goes through joblib: a backend that was set with `joblib.parallel_config` (Dask,
     Ray) is used where `jobs` is None. A cluster's machines must see the recordings under the same paths.
 
     Args:
-        manifest: What to judge.
-        settings: What to judge it with.
-        gates: Makes the gate of each item.
+        manifest: What to evaluate on.
+        settings: What to evaluate it with.
+        gates: Makes the gates of all items, or gives what makes those of each.
         baselines: What the gate is compared with.
-        jobs: Processes; None leaves it to joblib's configuration (one, unless it was told otherwise).
-        strict: Whether a recording that cannot be used is an error; otherwise it is skipped and told.
+        jobs: Processes; None leaves it to joblib's configuration (one, unless set otherwise).
+        strict: Whether a recording that cannot be used is an error; otherwise it is skipped and reported.
         progress: Called with the number of items done so far.
         about: What else to put into the report, as JSON-ready values.
 
@@ -101,16 +102,16 @@ def run_bench(
     chunks = [manifest.items[start : start + size] for start in range(0, len(manifest.items), size)]
     work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     finished = work(
-        joblib.delayed(judge_items)(place, chunk, settings, gates, tuple(baselines), str(manifest.path))
+        joblib.delayed(evaluate_items)(place, chunk, settings, gates, tuple(baselines), str(manifest.path))
         for place, chunk in enumerate(chunks)
     )
     results: dict[int, list[ItemOutcome | SkippedLine]] = {}
     done = 0
-    for place, judged in finished:
-        results[place] = judged
-        done += len(judged)
+    for place, evaluated in finished:
+        results[place] = evaluated
+        done += len(evaluated)
         if strict:
-            for result in judged:
+            for result in evaluated:
                 if isinstance(result, SkippedLine):
                     raise ManifestError(result.problem)
         if progress is not None:
@@ -131,32 +132,32 @@ def run_bench(
     )
 
 
-def judge_items(
+def evaluate_items(
     place: int,
     items: Sequence[Item],
     settings: BenchSettings,
-    gates: GateFactory,
+    gates: GateFactory | ItemGates,
     baselines: Sequence[Baseline],
     source: str,
 ) -> tuple[int, list[ItemOutcome | SkippedLine]]:
-    """Judge some items: what one process does at a time.
+    """Evaluate on some items: what one process does at a time.
 
     Args:
         place: Which part of the work this is; handed back.
-        items: What to judge.
-        settings: What to judge it with.
-        gates: Makes the gate of each item.
+        items: What to evaluate on.
+        settings: What to evaluate it with.
+        gates: Makes the gates of all items, or gives what makes those of each.
         baselines: What the gate is compared with.
         source: Name of the manifest, for errors.
 
     Returns:
         The place, and for each item its outcome, or what is wrong with its recording.
     """
-    judge = Judge(settings, gates, baselines)
+    evaluator = Evaluator(settings, gates, baselines)
     results: list[ItemOutcome | SkippedLine] = []
     for item in items:
         try:
-            results.append(judge.judge(item))
+            results.append(evaluator.evaluate(item))
         except AudioError as error:
             results.append(SkippedLine(item.line, f"{source}:{item.line}: {error}"))
     return place, results

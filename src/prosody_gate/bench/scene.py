@@ -31,7 +31,7 @@ LEAST_POWER: Final = 1e-9
 """-90 dBFS: a room is never quieter than a converter."""
 
 MOST_PADDED: Final = 0.1
-"""Share of a window that padding may take before the window tells nothing about the room."""
+"""Share of a window that padding may take before the window says nothing about the room."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -224,7 +224,7 @@ def read_at_analysis_rate(path: Path) -> Samples:
 
 
 def cut(clip: Clip) -> tuple[Samples, Samples]:
-    """The part of a recording that a clip is, and that part with `AROUND` on either side: there its room is heard.
+    """The part of a recording that a clip is, and that part with `AROUND` on either side, for the sound of its room.
 
     Returns:
         Both float32 at 16 kHz.

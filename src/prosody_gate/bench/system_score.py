@@ -22,7 +22,7 @@ WITHIN: Final = (1.0, 1.2, 1.5)
 
 PERCENTS: Final = (10.0, 50.0, 90.0)
 
-Judged = Sequence[tuple[Outcome, Verdict]]
+Scored = Sequence[tuple[Outcome, Verdict]]
 
 
 @dataclass(frozen=True)
@@ -125,26 +125,26 @@ class SystemScore:
     """False interruptions and unlabelled ones an hour of agent speech, in calls; None elsewhere."""
 
     @classmethod
-    def of(cls, name: str, judged: Judged, *, unlabelled: int | None = None, agent_speech: float = 0.0) -> SystemScore:
+    def of(cls, name: str, scored: Scored, *, unlabelled: int | None = None, agent_speech: float = 0.0) -> SystemScore:
         """Score one system.
 
         Args:
             name: Which.
-            judged: The events that it judged, with its verdicts.
+            scored: The events that it could decide about, with its verdicts.
             unlabelled: Confirmed overlaps that nobody labelled; None where there can be none.
             agent_speech: Seconds for which the agent spoke.
         """
-        real = [verdict for outcome, verdict in judged if outcome.label == INTERRUPTION]
-        other = [verdict for outcome, verdict in judged if outcome.label != INTERRUPTION]
+        real = [verdict for outcome, verdict in scored if outcome.label == INTERRUPTION]
+        other = [verdict for outcome, verdict in scored if outcome.label != INTERRUPTION]
         stopped = sum(confirmed_by(verdict, IN_TIME) for verdict in real)
-        claims = [(outcome, verdict) for outcome, verdict in judged if outcome.label == INTERRUPTION]
-        caught = stopped + sum(_left_to_user(outcome, verdict) for outcome, verdict in claims)
+        claims = [(outcome, verdict) for outcome, verdict in scored if outcome.label == INTERRUPTION]
+        caught = sum(is_caught(outcome, verdict) for outcome, verdict in claims)
         false = [verdict for verdict in other if verdict.confirmed is not None]
         by_label = {
-            label: [verdict for outcome, verdict in judged if outcome.label == label] for label in NOT_INTERRUPTIONS
+            label: [verdict for outcome, verdict in scored if outcome.label == label] for label in NOT_INTERRUPTIONS
         }
         sets = sorted(
-            {(outcome.label, outcome.set) for outcome, _ in judged},
+            {(outcome.label, outcome.set) for outcome, _ in scored},
             key=lambda key: (key[0] != INTERRUPTION, *key),
         )
         runs_on = [_runs_on(outcome, verdict) for outcome, verdict in claims]
@@ -162,7 +162,7 @@ class SystemScore:
             latency=_latency(real),
             decided_by=tuple(_decided_by(time, real, other) for time in DECIDED_BY),
             runs_on=bootstrap_mean(runs_on),
-            by_set=tuple(_of_set(set_name, label, judged) for label, set_name in sets),
+            by_set=tuple(_of_set(set_name, label, scored) for label, set_name in sets),
             decided_through=dict(sorted(through.items(), key=lambda item: (-item[1], item[0]))),
             unlabelled=unlabelled,
             false_per_hour=(None if unlabelled is None else rate(len(false) + unlabelled, agent_speech / 3600.0)),
@@ -189,6 +189,11 @@ class SystemScore:
 def confirmed_by(verdict: Verdict, seconds: float) -> bool:
     """Whether the agent was stopped within some seconds of the onset; a nanosecond is given for rounding."""
     return verdict.confirmed is not None and verdict.confirmed <= seconds + 1e-9
+
+
+def is_caught(outcome: Outcome, verdict: Verdict) -> bool:
+    """Whether an interruption got the floor in time: the agent was stopped, or ended by itself before a decision."""
+    return confirmed_by(verdict, IN_TIME) or _left_to_user(outcome, verdict)
 
 
 def _left_to_user(outcome: Outcome, verdict: Verdict) -> bool:
@@ -223,8 +228,8 @@ def _decided_by(time: float, real: Sequence[Verdict], other: Sequence[Verdict]) 
     )
 
 
-def _of_set(name: str, label: str, judged: Judged) -> SetScore:
-    own = [(outcome, verdict) for outcome, verdict in judged if (outcome.set, outcome.label) == (name, label)]
+def _of_set(name: str, label: str, scored: Scored) -> SetScore:
+    own = [(outcome, verdict) for outcome, verdict in scored if (outcome.set, outcome.label) == (name, label)]
     verdicts = [verdict for _, verdict in own]
     return SetScore(
         set=name,

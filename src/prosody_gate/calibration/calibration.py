@@ -15,13 +15,13 @@ from ..errors import AudioError
 from ..profile import Microphone, Profile, installed_version, today
 from .measured_sound import MeasuredSound, RecordedSound, geometric_mean
 from .room_findings import MainsHum, find_mains_hum, upper_edge_hz
-from .vad_thresholds import VadChoice, choose_vad_options
+from .vad_thresholds import LOWER, VadChoice, choose_vad_options
 
 LEAST_ROOM: Final = 2.0
 """Seconds of room needed."""
 
 LEAST_SPEECH: Final = 3.0
-"""Seconds of speech needed."""
+"""Seconds of speech needed that the VAD accepts."""
 
 LEAST_VOICED: Final = 20
 """Voiced frames needed for a level and a pitch."""
@@ -38,7 +38,7 @@ CLOSE_TO_ROOM_DB: Final = 10.0
 QUIET_DBFS: Final = -45.0
 """Voice below which the VAD begins to miss short words (benchmarks/microphones.py, -30 dB)."""
 
-MISJUDGED_DB: Final = 5.0
+LEVEL_ERROR_DB: Final = 5.0
 """By how much a quiet voice may seem louder than it is: its soft frames lie below the lowest noise floor there is."""
 
 USUAL_DBFS: Final = -26.0
@@ -84,9 +84,9 @@ class Calibration:
     hum: MainsHum | None
     """Of the mains, where there is some."""
     input_gain_db: float
-    """How much louder than recorded gate and VAD have to hear the user, in dB; 0 where the voice is loud enough."""
+    """How much gate and VAD have to amplify the user, in dB; 0 where the voice is loud enough."""
     vad: VadChoice
-    """What the VAD needs here, once it hears that."""
+    """What the VAD needs here, after that gain."""
     talks_in_room: bool
     """Whether the recording of the room holds speech."""
 
@@ -121,7 +121,7 @@ class Calibration:
         if self.voice_dbfs < QUIET_DBFS:
             advice = f"turn the microphone up, by {USUAL_DBFS - self.voice_dbfs:.0f} dB at best, and calibrate again"
             if self.input_gain_db:
-                advice += f"; until then this profile lets the gate hear you {self.input_gain_db:.0f} dB louder"
+                advice += f"; until then this profile amplifies you by {self.input_gain_db:.0f} dB for gate and VAD"
             found.append(
                 f"your voice is at {self.voice_dbfs:.0f} dBFS, so quiet that VADs miss short words; expected "
                 f"{QUIET_DBFS:.0f} or more: {advice}"
@@ -150,7 +150,7 @@ class Calibration:
         return Profile(
             microphone=Microphone(
                 name=name,
-                # As the gate will hear them.
+                # As the gate gets them.
                 noise_floor_dbfs=_within(self.room_dbfs + self.input_gain_db, -100.0, 0.0),
                 speaking_level_dbfs=_within(self.voice_dbfs + self.input_gain_db, -100.0, 0.0),
                 pitch_hz=_within(self.pitch_hz, *PITCH_RANGE_HZ),
@@ -203,11 +203,9 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         )
     as_it_is = MeasuredSound.of(speech)
     gain_db, said = _loud_enough(as_it_is)
-    seconds = float(said.is_speech.sum()) * FRAME_DURATION
+    # Noise can be periodic, and so voiced; a voice is what the VAD accepts at the lowest threshold there is.
+    _check_speech(said, min(LOWER))
     voiced = _voiced(said)
-    if seconds < LEAST_SPEECH and voiced.sum() * FRAME_DURATION < LEAST_SPEECH / 2:
-        hint = ": is it the right device, and the right channel?" if seconds == 0.0 else ""
-        raise AudioError(f"{speech.name}: {seconds:.1f} s of speech found; expected {LEAST_SPEECH:g} s or more{hint}")
     if voiced.sum() < LEAST_VOICED:
         raise AudioError(f"{speech.name}: no voice found in it; expected somebody speaking")
     empty = said if room is None else MeasuredSound.of(room.louder(gain_db))
@@ -224,6 +222,7 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         )
     voice_db = _level_of(said)
     loud = voiced & (said.level_dbfs > voice_db - 6.0)
+    vad = choose_vad_options(empty.probability[frames], said.probability[loud])
     return Calibration(
         room_dbfs=float(np.median(empty.floor_dbfs[frames])) - gain_db,
         voice_dbfs=voice_db - gain_db,
@@ -231,12 +230,27 @@ def calibrate(speech: RecordedSound, room: RecordedSound | None = None) -> Calib
         # As recorded: peaks cut off by the gain would widen the band.
         band_hz=min(upper_edge_hz(as_it_is.samples_of(voiced | said.is_speech)), speech.sample_rate / 2.0),
         clipped_share=speech.clipped_share,
-        speech_seconds=seconds,
+        speech_seconds=_check_speech(said, vad.activation_threshold),
         hum=find_mains_hum(empty.samples_of(frames).ravel()),
         input_gain_db=gain_db,
-        vad=choose_vad_options(empty.probability[frames], said.probability[loud]),
+        vad=vad,
         talks_in_room=talks_in_room,
     )
+
+
+def _check_speech(said: MeasuredSound, threshold: float) -> float:
+    """Seconds of speech that the VAD accepts from a threshold on.
+
+    Raises:
+        AudioError: Too few.
+    """
+    seconds = float(np.sum(said.probability >= threshold)) * FRAME_DURATION
+    if seconds < LEAST_SPEECH:
+        hint = ": is it the right device, and the right channel?" if seconds < LEAST_SPEECH / 10.0 else ""
+        raise AudioError(
+            f"{said.sound.name}: {seconds:.1f} s of speech found; expected {LEAST_SPEECH:g} s or more{hint}"
+        )
+    return seconds
 
 
 def input_gain(voice_dbfs: float, *, peak: float) -> float:
@@ -258,7 +272,7 @@ def _loud_enough(as_it_is: MeasuredSound) -> tuple[float, MeasuredSound]:
         if not voiced.any():
             break
         level = _level_of(said) - gain_db
-        if gain_db == 0.0 and level >= QUIET_DBFS + MISJUDGED_DB:
+        if gain_db == 0.0 and level >= QUIET_DBFS + LEVEL_ERROR_DB:
             break
         peak = float(np.percentile(np.abs(as_it_is.samples_of(voiced)), PEAK_PERCENTILE))
         wanted = input_gain(level, peak=peak)
@@ -271,7 +285,7 @@ def _loud_enough(as_it_is: MeasuredSound) -> tuple[float, MeasuredSound]:
 
 
 def _voiced(said: MeasuredSound) -> npt.NDArray[np.bool_]:
-    """The voiced frames of the user; of a VAD that hears too little, those that it misses too."""
+    """The voiced frames of the user; where the VAD finds too little, those that it misses too."""
     seconds = float(said.is_speech.sum()) * FRAME_DURATION
     return said.is_voiced & (said.is_speech if seconds >= LEAST_SPEECH else True)
 

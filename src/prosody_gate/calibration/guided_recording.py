@@ -26,7 +26,7 @@ class Task:
 
 TASKS: Final = (
     Task("room", 5.0, "Say nothing: this is for the sound of your room."),
-    Task("speech", 15.0, "Speak as you do in a call: tell what you did today, or read something aloud."),
+    Task("speech", 15.0, "Speak as you do in a call: say what you did today, or read something aloud."),
     Task(
         "backchannels",
         10.0,
@@ -63,7 +63,7 @@ def record_tasks(
         level: Gives what is to be called with each block of a task.
 
     Raises:
-        AudioError: A recording is digital silence; told at once, not at the end.
+        AudioError: A recording is digital silence; raised at once, not at the end.
         OptionError: The device fails.
     """
     done = []

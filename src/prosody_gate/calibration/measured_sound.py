@@ -1,4 +1,4 @@
-"""A recording as the gate's own front end hears it: speech, level, noise floor and pitch of each frame."""
+"""A recording as the gate's own front end measures it: speech, level, noise floor and pitch of each frame."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RecordedSound:
         """
         with AudioFile(path) as recording:
             if channel is None and recording.channels > 1:
-                raise AudioError(f"{path}: has {recording.channels} channels; expected --channel N, from 0")
+                raise AudioError(f"{path}: has {recording.channels} channels; expected --user-channel N (from 0)")
             samples = recording.read(channel)
             rate = recording.sample_rate
         return cls.of(samples, rate, name=str(path))
@@ -91,7 +91,7 @@ SETTLED: Final = 16
 """Frames (0.5 s) that detector and noise floor need to settle."""
 
 VOICED_OVER_ROOM_DB: Final = 6.0
-"""Level over the noise floor from which a voiced frame tells how loudly somebody speaks; the gate's own bound."""
+"""Level over the noise floor from which a voiced frame shows how loudly somebody speaks; the gate's own bound."""
 
 
 @dataclass(frozen=True)
@@ -154,5 +154,5 @@ class MeasuredSound:
 
 
 def geometric_mean(values: npt.NDArray[np.float64]) -> float:
-    """Mean on a scale of ratios, as pitch is heard."""
+    """Mean on a scale of ratios, as pitch is perceived."""
     return math.exp(float(np.log(values).mean()))

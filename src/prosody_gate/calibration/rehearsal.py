@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..audio import FRAME_SAMPLES, amplified
-from ..bench import INTERRUPTION, Heard
-from ..gate import Gate, GateEventKind
-from ..lexicon import Lexicon
-from ..profile import Profile
-from ..replay import ALWAYS, Span
-from ..vad import SileroDetector
+from ..bench import INTERRUPTION, ItemStreamReader
+from ..gate import GateEventKind
+from ..gate_factory import GateFactory
+from ..replay import Span
 from .guided_recording import Recorded
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What the gate made of one recording while an agent would have spoken throughout."""
+    """What the gate decides on one recording, as if an agent spoke throughout."""
 
     label: str
     """What each sound in it is."""
@@ -29,26 +26,25 @@ class Rehearsal:
     def sentence(self) -> str:
         """The outcome in plain words."""
         count = len(self.overlaps)
+        if not count:
+            return f"no speech was found in the recording of the {self.label}s"
         if self.label == INTERRUPTION:
-            return f"of {count} stops that were heard, {self.confirmed} would stop the agent"
-        return f"of {count} backchannels that were heard, {self.confirmed} would stop the agent by mistake"
+            return f"{self.confirmed} of {count} stops would stop the agent"
+        return f"{self.confirmed} of {count} backchannels would stop the agent by mistake"
 
 
-def rehearse(recorded: Recorded, profile: Profile, lexicon: Lexicon) -> Rehearsal:
-    """Drive a gate with a profile over a recording of sounds that are all of one kind.
+def rehearse(recorded: Recorded, gates: GateFactory) -> Rehearsal:
+    """Drive a gate over a recording of sounds that are all of one kind.
+
+    Args:
+        recorded: A task with a label.
+        gates: With the profile to try.
 
     Raises:
         ModelError: A model is missing or damaged.
     """
-    from ..listener import PhonemeListener
-
     assert recorded.task.label is not None
-    samples = amplified(recorded.sound.samples, profile.input_gain_db)
-    count = len(samples) // FRAME_SAMPLES
-    frames = samples[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
-    detector, options = SileroDetector(), profile.options()
-    probabilities = [detector.frame_probability(frame) for frame in frames]
-    heard = Heard.of(probabilities, (ALWAYS,), None, options)
-    gate = Gate(options, lexicon=lexicon, listener=PhonemeListener(lexicon), analyzer=profile.analyzer())
-    confirmed = {event.onset for event in heard.drive(gate, frames) if event.kind is GateEventKind.CONFIRM}
-    return Rehearsal(recorded.task.label, tuple(heard.overlaps), len(confirmed))
+    reader = ItemStreamReader(gates.options, input_gain_db=gates.input_gain_db)
+    stream = reader.of_samples(recorded.sound.samples)
+    confirmed = {event.onset for event in stream.drive(gates.gate()) if event.kind is GateEventKind.CONFIRM}
+    return Rehearsal(recorded.task.label, tuple(stream.overlaps), len(confirmed))

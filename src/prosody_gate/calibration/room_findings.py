@@ -1,4 +1,4 @@
-"""What a recording tells of its line and room: the upper edge of its band, and mains hum."""
+"""What a recording shows of its line and room: the upper edge of its band, and mains hum."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ STANDS_OUT: Final = 10.0
 
 LEAST_LINES: Final = 3
 LEAST_SHARE: Final = 0.1
-"""Share of the room's power from which a hum is worth telling."""
+"""Share of the room's power from which a hum is worth a warning."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def find_mains_hum(room: npt.NDArray[np.float32]) -> MainsHum | None:
     """The hum in a room, where there is one.
 
     Args:
-        room: Float32 at 16 kHz, shape [n]; less than 1 s tells nothing.
+        room: Float32 at 16 kHz, shape [n]; less than 1 s is too short.
 
     Returns:
         The hum, or None.

@@ -17,6 +17,8 @@ RATES: Final = (8_000, 48_000)
 """What recordings may have, in Hz."""
 
 USUAL_RATE: Final = 48_000
+INSTALL_PORTAUDIO: Final = "sudo apt install libportaudio2 (Debian, Ubuntu) or brew install portaudio (macOS)"
+
 BLOCK: Final = 0.05
 """Seconds between two readings of the level."""
 
@@ -142,7 +144,11 @@ def load_sounddevice(what: str) -> Any:
             f"{what}: sounddevice is not installed; install it with pip install 'prosody-gate[record]'"
         ) from None
     except OSError as error:
-        raise OptionError(f"{what}: no sound device can be used here ({_one_line(error)})") from None
+        if "PortAudio" not in str(error):
+            raise OptionError(f"{what}: no sound device can be used here ({_one_line(error)})") from None
+        raise OptionError(
+            f"{what}: the sound library PortAudio is not installed; install it with {INSTALL_PORTAUDIO}"
+        ) from None
 
 
 def _one_line(error: Exception) -> str:

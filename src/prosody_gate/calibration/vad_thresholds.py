@@ -16,14 +16,14 @@ LOWER: Final = (0.45, 0.4, 0.35, 0.3)
 HIGHER: Final = (0.6, 0.7, 0.8)
 """Thresholds to try, the nearest to the default first."""
 
-HEARD: Final = 0.9
+ACCEPTED: Final = 0.9
 """Share of the loud voiced frames that must be speech to the VAD."""
 
 LEAST_GROWTH: Final = 0.01
 """Share of the voice that a lower threshold must bring in: lowered for nothing, it lets in the room alone."""
 
 LONGEST_IN_ROOM: Final = 4
-"""Frames (0.13 s) of speech in an empty room that a longer `min_speech_duration` may put up with; beyond that it would
+"""Frames (0.13 s) of speech in an empty room that a longer `min_speech_duration` may leave out; beyond that it would
 keep words out."""
 
 DEACTIVATION_RATIO: Final = 0.7
@@ -37,7 +37,12 @@ class VadChoice:
     options: Mapping[str, float]
     """Fields of `GateOptions` that should differ from the defaults."""
     reasons: tuple[str, ...]
-    """One plain sentence for each change, and for what no option mends."""
+    """One plain sentence for each change, and for what no option can help."""
+
+    @property
+    def activation_threshold(self) -> float:
+        """Speech probability from which the VAD takes a frame for speech with these options."""
+        return self.options.get("activation_threshold", GateOptions().activation_threshold)
 
 
 def choose_vad_options(room: npt.NDArray[np.float64], voice: npt.NDArray[np.float64]) -> VadChoice:
@@ -51,10 +56,10 @@ def choose_vad_options(room: npt.NDArray[np.float64], voice: npt.NDArray[np.floa
     usual = defaults.activation_threshold
     options: dict[str, float] = {}
     reasons = []
-    threshold, heard = usual, _share(voice, usual)
-    if heard < HEARD:
+    threshold, accepted = usual, _share(voice, usual)
+    if accepted < ACCEPTED:
         threshold = _lower(room, voice, usual)
-        reason = f"the VAD takes only {100 * heard:.0f} % of your voice for speech here"
+        reason = f"the VAD accepts only {100 * accepted:.0f} % of your voice as speech here"
         if threshold < usual:
             options["activation_threshold"] = threshold
             options["deactivation_threshold"] = round(DEACTIVATION_RATIO * threshold, 3)
@@ -72,7 +77,7 @@ def choose_vad_options(room: npt.NDArray[np.float64], voice: npt.NDArray[np.floa
         )
         return VadChoice(options, tuple(reasons))
     for higher in HIGHER:
-        if _longest_run(room, higher) <= 1 and _share(voice, higher) >= HEARD:
+        if _longest_run(room, higher) <= 1 and _share(voice, higher) >= ACCEPTED:
             options["activation_threshold"] = higher
             reasons.append(f"{sounds}activation_threshold {higher:g} instead of {usual:g} leaves that out")
             return VadChoice(options, tuple(reasons))
@@ -81,14 +86,14 @@ def choose_vad_options(room: npt.NDArray[np.float64], voice: npt.NDArray[np.floa
 
 def _lower(room: npt.NDArray[np.float64], voice: npt.NDArray[np.float64], usual: float) -> float:
     """The threshold that lets enough of the voice through, or else the last that let more of it through."""
-    chosen, heard = usual, _share(voice, usual)
+    chosen, accepted = usual, _share(voice, usual)
     for threshold in LOWER:
         if _longest_run(room, threshold) > LONGEST_IN_ROOM:
             break
         share = _share(voice, threshold)
-        if share >= heard + LEAST_GROWTH:
-            chosen, heard = threshold, share
-        if heard >= HEARD:
+        if share >= accepted + LEAST_GROWTH:
+            chosen, accepted = threshold, share
+        if accepted >= ACCEPTED:
             break
     return chosen
 

@@ -10,16 +10,31 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import OptionError
-from .gate_arguments import GATE, LanguageOption, LexiconOption
+from .arguments import (
+    GATE,
+    OUTPUT,
+    WORK,
+    JobsOption,
+    JsonOption,
+    LanguageOption,
+    LexiconOption,
+    ListenerOption,
+    NameValueOption,
+    ProfileOption,
+    QuietOption,
+    SensitivityOption,
+    VadOption,
+)
+from .json_output import is_alone, name_json_file
 
 if TYPE_CHECKING:
-    from ..bench import BenchReport, SkippedLine
+    from ..bench import BenchReport, SkippedLine, WorstError
 
-WHAT, SCENE, WORK, OUTPUT = "What to judge", "Scenes, for clips", "The work", "Output"
+WHAT, SCENE = "What to measure", "Scenes, for clips"
 """The panels of the help."""
 
-TOLD = 5
-"""Skipped lines that are told one by one."""
+LISTED = 5
+"""Skipped lines that are listed one by one."""
 
 
 def bench(
@@ -37,7 +52,7 @@ def bench(
             metavar="clips|calls|overlaps",
             show_default=False,
             rich_help_panel=WHAT,
-            help="What the lines are. Default: told from the first line's fields.",
+            help="What the lines are. Default: by the first line's fields.",
         ),
     ] = None,
     strict: Annotated[
@@ -45,7 +60,7 @@ def bench(
         typer.Option(
             "--strict",
             rich_help_panel=WHAT,
-            help="Stop at a line that cannot be used. Default: skip it, count it and tell it.",
+            help="Stop at a line that cannot be used. Default: skip it, count it and say so.",
         ),
     ] = False,
     interim_lag: Annotated[
@@ -57,25 +72,8 @@ def bench(
             help="For overlaps: seconds from a word's end to its interim transcript. Default: 0.3.",
         ),
     ] = None,
-    listener: Annotated[
-        str | None,
-        typer.Option(
-            metavar="on|off",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Recognise words on this machine during overlaps. Default: on where English is spoken.",
-        ),
-    ] = None,
-    no_listener: Annotated[bool, typer.Option("--no-listener", hidden=True)] = False,
-    sensitivity: Annotated[
-        float | None,
-        typer.Option(
-            metavar="0..1",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="The one knob: 0 confirms on strong evidence alone, 1 at the first hint. Default: 0.5.",
-        ),
-    ] = None,
+    listener: ListenerOption = None,
+    sensitivity: SensitivityOption = None,
     sweep: Annotated[
         str | None,
         typer.Option(
@@ -85,31 +83,11 @@ def bench(
             help="Run the gate at these sensitivities as well and report the curve, for instance 0,0.25,0.5,0.75,1.",
         ),
     ] = None,
-    profile: Annotated[
-        Path | None,
-        typer.Option(metavar="P.toml", rich_help_panel=GATE, help="Profile of the user's microphone."),
-    ] = None,
-    vad: Annotated[
-        str,
-        typer.Option(
-            metavar="silero|webrtc",
-            rich_help_panel=GATE,
-            help="What tells speech, for every system: a small neural network, or a light one.",
-        ),
-    ] = "silero",
+    profile: ProfileOption = None,
+    vad: VadOption = "silero",
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            "--options",
-            metavar="NAME=VALUE",
-            rich_help_panel=GATE,
-            help="Any other option of the gate, durations in seconds, for instance max_hold=2.0; may be "
-            "repeated. A wrong name lists them all.",
-        ),
-    ] = None,
+    option: NameValueOption = None,
     gain_db: Annotated[
         float | None,
         typer.Option(metavar="DB", show_default=False, rich_help_panel=SCENE, help="Make all louder or softer."),
@@ -145,10 +123,7 @@ def bench(
             metavar="N", min=0, show_default=False, rich_help_panel=SCENE, help="Of all that is random. Default: 0."
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", show_default=False, rich_help_panel=WORK, help="Processes. Default: one a core."),
-    ] = None,
+    jobs: JobsOption = None,
     backend: Annotated[
         str,
         typer.Option(metavar="loky|dask", rich_help_panel=WORK, help="Processes of this machine, or a Dask cluster."),
@@ -161,18 +136,23 @@ def bench(
             help="The cluster's scheduler. Its workers need prosody-gate, and the recordings under the same paths.",
         ),
     ] = None,
-    as_json: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="OUT.json", rich_help_panel=OUTPUT, help="Write all figures as JSON."),
-    ] = None,
+    as_json: JsonOption = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Write pictures (PNG) into this folder."),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No tables and no progress, one line alone."),
-    ] = False,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            help="List the N errors that the gate was most certain about, with the evidence behind each; --plot draws "
+            "them.",
+        ),
+    ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Measure the gate on labelled recordings: what it catches, what stops the agent wrongly, how fast.
 
@@ -188,20 +168,22 @@ def bench(
     Labels: interruption, backchannel, nonspeech, noise; ambiguous is not scored. Audio paths start at INPUT's folder.
 
         prosody-gate bench clips.jsonl --json figures.json --plot pictures --sweep 0,0.25,0.5,0.75,1
+
+        prosody-gate bench clips.jsonl --worst 10 --plot pictures
     """
     # The imports that a help page or a wrong option need not wait for.
-    from ..atomic_file import check_writable, replacing
     from ..audio import AudioFile
     from ..bench import (
         BenchSettings,
         SceneOptions,
-        ShippedGates,
         check_plot_folder,
         default_baselines,
         plot_bench,
+        plot_worst,
         read_manifest,
         run_bench,
         work_on,
+        worst_errors,
     )
     from ..vad import create_detector
     from .gate_setup import gates_from_command_line
@@ -210,10 +192,10 @@ def bench(
     setup = gates_from_command_line(
         profile=profile,
         sensitivity=sensitivity,
-        option=option or (),
-        languages=language or ["en"],
-        lexicons=lexicon or (),
-        listener=_on_or_off(listener, no_listener),
+        option=option,
+        languages=language,
+        lexicons=lexicon,
+        listener=listener,
     )
     create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
     scene_fields = {
@@ -235,8 +217,6 @@ def bench(
     )
     if noise is not None:
         AudioFile(noise).close()
-    if as_json is not None:
-        check_writable(as_json)
     items = read_manifest(manifest, kind=kind, strict=strict)
     if scene and items.kind != "clips":
         raise OptionError(f"--{min(scene).replace('_', '-')}: makes scenes of clips; {manifest} holds {items.kind}")
@@ -248,12 +228,12 @@ def bench(
     cores = os.cpu_count() or 1
     with (
         work_on(backend, jobs=cores if jobs is None else jobs, scheduler=scheduler),
-        progress_of(len(items.items), wanted=not quiet) as advance,
+        progress_of(len(items.items), wanted=not (quiet or is_alone(as_json))) as advance,
     ):
         report = run_bench(
             items,
             settings,
-            gates=ShippedGates(lexicon=setup.lexicon, listener=setup.listens, profile=setup.profile),
+            gates=setup,
             baselines=default_baselines(setup.lexicon),
             strict=strict,
             progress=advance,
@@ -263,22 +243,19 @@ def bench(
                 "profile": None if setup.profile is None else setup.profile.microphone.name,
             },
         )
-    _tell_skipped(report.skipped)
+    _report_skipped(report.skipped)
     if as_json is not None:
-        with replacing(as_json) as temporary:
-            temporary.write_text(report.to_json(), encoding="utf-8")
-    pictures = () if plot is None else plot_bench(report, plot)
-    _print_for_people(report, with_tables=not quiet)
-    for written in (*(() if as_json is None else (as_json,)), *pictures):
-        typer.echo(f"written: {written}")
-
-
-def _on_or_off(listener: str | None, no_listener: bool) -> bool | None:
-    if listener not in (None, "on", "off"):
-        raise OptionError(f"--listener: expected on or off, got {listener!r}")
-    if no_listener:
-        return False
-    return None if listener is None else listener == "on"
+        as_json.write(report.to_json(worst=worst))
+    errors = () if worst is None else worst_errors(report.outcomes, worst)
+    pictures: tuple[Path, ...] = ()
+    if plot is not None:
+        pictures = (*plot_bench(report, plot), *plot_worst(errors, items.items, settings, setup, plot))
+    if is_alone(as_json):
+        return
+    _print_for_people(report, None if worst is None else errors, with_tables=not quiet)
+    name_json_file(as_json)
+    for picture in pictures:
+        typer.echo(f"written: {picture}")
 
 
 def _sensitivities(sweep: str | None) -> tuple[float, ...]:
@@ -290,21 +267,23 @@ def _sensitivities(sweep: str | None) -> tuple[float, ...]:
         raise OptionError(f"--sweep: expected numbers from 0 to 1 with commas between, got {sweep!r}") from None
 
 
-def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
-    for line in skipped[:TOLD]:
+def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
+    for line in skipped[:LISTED]:
         typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
-    if len(skipped) > TOLD:
-        typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
+    if len(skipped) > LISTED:
+        typer.echo(f"prosody-gate: warning: {len(skipped) - LISTED} more lines skipped", err=True)
 
 
-def _print_for_people(report: BenchReport, *, with_tables: bool) -> None:
+def _print_for_people(report: BenchReport, errors: tuple[WorstError, ...] | None, *, with_tables: bool) -> None:
     from rich.console import Console
 
-    from ..bench import bench_tables, gate_sentence
+    from ..bench import bench_tables, gate_sentence, worst_lines
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     if with_tables:
         for table in bench_tables(report):
             console.print(table)
             console.print()
-    console.print(gate_sentence(report.gate), markup=False)
+        for line in () if errors is None else (*worst_lines(errors), ""):
+            console.print(line, markup=False)
+    console.print(gate_sentence(report.gate), markup=False, soft_wrap=True)

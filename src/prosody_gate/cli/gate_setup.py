@@ -14,20 +14,20 @@ from ..listener import LISTENER_LANGUAGE
 
 def gates_from_command_line(
     *,
-    profile: Path | None = None,
+    profile: str | None = None,
     sensitivity: float | None = None,
-    option: Sequence[str] = (),
-    languages: Sequence[str] = (LISTENER_LANGUAGE,),
-    lexicons: Sequence[Path] = (),
+    option: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    lexicons: Sequence[Path] | None = None,
     listener: bool | None = None,
 ) -> GateFactory:
     """What makes the gates of one command.
 
     Args:
-        profile: Path or name of a microphone profile.
+        profile: Name or path of a microphone profile.
         sensitivity: 0 to 1.
         option: Fields of `GateOptions`, each as `name=value`.
-        languages: Codes of packaged languages, the main one first.
+        languages: Codes of packaged languages, the main one first; English when None.
         lexicons: Paths of phrase files.
         listener: Whether to listen; None listens where English is among the languages.
 
@@ -35,7 +35,8 @@ def gates_from_command_line(
         OptionError: The profile or an option cannot be used.
         LexiconError: A language or a phrase file cannot be used.
     """
-    fields = _fields(option)
+    fields = _fields(option or ())
+    languages = languages or (LISTENER_LANGUAGE,)
     if sensitivity is not None and "sensitivity" in fields:
         raise OptionError("--option sensitivity: given by --sensitivity too; expected one of them")
     if listener and LISTENER_LANGUAGE not in languages:
@@ -44,7 +45,7 @@ def gates_from_command_line(
         profile,
         sensitivity=sensitivity,
         languages=languages,
-        lexicon_files=lexicons,
+        lexicon_files=lexicons or (),
         listener=listener,
         given_by="command line",
         **fields,

@@ -10,14 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import OptionError, ProsodyGateError
+from .arguments import (
+    OUTPUT,
+    WHO,
+    AgentChannelOption,
+    AgentOption,
+    LanguageOption,
+    LexiconOption,
+    ListenerOption,
+    NameValueOption,
+    ProfileOption,
+    SensitivityOption,
+    UserChannelOption,
+    VadOption,
+)
 
 if TYPE_CHECKING:
     from ..audio import AudioFile
     from ..calibration import Player
     from .recordings import Channels
-
-WHO, GATE, OUTPUT = "Who speaks when", "The gate", "Output"
-"""The panels of the help."""
 
 
 def label(
@@ -40,24 +51,9 @@ def label(
             help="The manifest to write; it may hold other calls. Default: beside the call, with its name.",
         ),
     ] = None,
-    user_channel: Annotated[
-        int | None,
-        typer.Option(metavar="N", rich_help_panel=WHO, help="The user's channel, counted from 0."),
-    ] = None,
-    agent_channel: Annotated[
-        int | None,
-        typer.Option(metavar="N", rich_help_panel=WHO, help="The agent's channel, counted from 0."),
-    ] = None,
-    agent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            show_default=False,
-            rich_help_panel=WHO,
-            help="When the agent speaks, where it has no channel: always, or SPANS.json, a list of \\[start, end] in "
-            "seconds. Default for a mono file: always.",
-        ),
-    ] = None,
+    user_channel: UserChannelOption = None,
+    agent_channel: AgentChannelOption = None,
+    agent: AgentOption = None,
     speaker: Annotated[
         str | None,
         typer.Option(
@@ -67,18 +63,19 @@ def label(
             help="Who the user is: tune keeps the calls of one speaker together.",
         ),
     ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|P.toml", show_default=False, rich_help_panel=GATE, help="Profile of the user's microphone."
-        ),
-    ] = None,
+    sensitivity: SensitivityOption = None,
+    profile: ProfileOption = None,
+    listener: ListenerOption = None,
+    vad: VadOption = "silero",
+    language: LanguageOption = None,
+    lexicon: LexiconOption = None,
+    option: NameValueOption = None,
     silent: Annotated[bool, typer.Option("--silent", rich_help_panel=OUTPUT, help="Play nothing.")] = False,
 ) -> None:
     """Go through the overlaps that the gate finds in a call, and label each with one key.
 
     Plays each where there is a sound device. **b** is a backchannel, **i** an interruption, **n** a noise; **c** a
-    cough or a laugh, **a** what you cannot tell; **p** plays again, **s** skips, **u** takes the last label back,
+    cough or a laugh, **a** what you are not sure of; **p** plays again, **s** skips, **u** takes the last label back,
     **q** quits. Every label is written at once: call it again to go on where you left off.
 
         prosody-gate label call.wav --agent-channel 0 --user-channel 1 --output calls.jsonl
@@ -88,12 +85,21 @@ def label(
     from ..audio import AudioFile
     from ..labelling import HELP, Labelling, LabelStore, proposals_of
     from ..replay import replay
+    from ..vad import create_detector
     from .gate_setup import gates_from_command_line
     from .progress import progress_of
     from .recordings import choose_channels
 
     manifest = call.with_suffix(".jsonl") if output is None else output
-    setup = gates_from_command_line(profile=None if profile is None else Path(profile))
+    setup = gates_from_command_line(
+        profile=profile,
+        sensitivity=sensitivity,
+        option=option,
+        languages=language,
+        lexicons=lexicon,
+        listener=listener,
+    )
+    detector = create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
     with AudioFile(call) as recording:
         channels = choose_channels(recording, user=user_channel, agent=agent_channel, agent_speech=agent)
         check_writable(manifest)
@@ -107,6 +113,7 @@ def label(
                 user_channel=channels.user,
                 agent_channel=channels.agent,
                 agent=channels.agent_speech,
+                detector=detector,
                 input_gain_db=setup.input_gain_db,
                 trace=True,
                 progress=advance,
@@ -122,7 +129,7 @@ def label(
         sample_rate=sample_rate,
         player=None if silent else _player(),
         key=_key,
-        tell=typer.echo,
+        show=typer.echo,
     )
     if not proposals:
         typer.echo("no overlap found: nothing to label")

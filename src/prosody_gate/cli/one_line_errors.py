@@ -13,6 +13,8 @@ from ..errors import ProsodyGateError
 
 PROGRAM: Final = "prosody-gate"
 BAD_INPUT: Final = 2
+NOTHING_BETTER: Final = 3
+"""Of `tune`, when it found no options that are reliably better; nothing is written."""
 INTERRUPTED: Final = 130
 """Of a shell, for a program ended by Ctrl-C."""
 

@@ -1,4 +1,4 @@
-"""Which channel of a recording is whose, and what is wrong with it."""
+"""Which channel and which stretch of a recording are meant, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -75,6 +75,31 @@ def _agent_speech(said: str | None) -> AgentSpeech:
     if not path.suffix and not os.path.exists(path):
         raise OptionError(f"--agent: expected always, never or a JSON file of [start, end] spans, got {said!r}")
     return read_spans(path)
+
+
+def choose_part(recording: AudioFile, *, start: float | None, end: float | None) -> Span | None:
+    """Settle which stretch of the recording is asked for; None for all of it.
+
+    Args:
+        recording: The open recording.
+        start: In seconds of the recording; None for its start.
+        end: In seconds of the recording; None, or beyond the end, for its end.
+
+    Raises:
+        OptionError: The times are no stretch of this recording.
+    """
+    if start is None and end is None:
+        return None
+    duration = recording.duration
+    first = 0.0 if start is None else start
+    if not 0.0 <= first < duration:
+        raise OptionError(
+            f"--from {first:g}: {recording.path} lasts {duration:.2f} s; expected a time in it, in seconds from 0"
+        )
+    last = duration if end is None else end
+    if not first < last:
+        raise OptionError(f"--to {last:g}: expected a time after {first:g} s, where the stretch begins")
+    return Span(first, min(last, duration))
 
 
 CLIPPED_SHARE: Final = 0.001

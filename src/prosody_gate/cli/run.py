@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
+from .arguments import (
+    OUTPUT,
+    WHO,
+    AgentChannelOption,
+    AgentOption,
+    JsonOption,
+    LanguageOption,
+    LexiconOption,
+    ListenerOption,
+    NameValueOption,
+    ProfileOption,
+    QuietOption,
+    SensitivityOption,
+    UserChannelOption,
+    VadOption,
+)
+from .json_output import is_alone, name_json_file
 from .progress import progress_of
 
 if TYPE_CHECKING:
     from ..replay import ReplayResult
 
-WHO, OUTPUT = "Who speaks when", "Output"
-"""The panels of the help."""
+PART: Final = "A part of a long recording"
+"""Panel of the help."""
 
 
 def run(
@@ -27,32 +43,9 @@ def run(
             help="The recording: WAV, FLAC, Ogg, MP3 or AIFF, 8 to 48 kHz.",
         ),
     ],
-    user_channel: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=WHO,
-            help="The user's channel, counted from 0. Of a stereo file name one: the other follows.",
-        ),
-    ] = None,
-    agent_channel: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=WHO,
-            help="The agent's channel, counted from 0: the agent speaks where this carries speech.",
-        ),
-    ] = None,
-    agent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            show_default=False,
-            rich_help_panel=WHO,
-            help="When the agent speaks, where it has no channel: always, never, or SPANS.json, a file with "
-            "a list of \\[start, end] in seconds. Default for a mono file: always.",
-        ),
-    ] = None,
+    user_channel: UserChannelOption = None,
+    agent_channel: AgentChannelOption = None,
+    agent: AgentOption = None,
     transcripts: Annotated[
         Path | None,
         typer.Option(
@@ -63,43 +56,35 @@ def run(
             "the last three may be left out.",
         ),
     ] = None,
-    sensitivity: Annotated[
+    start: Annotated[
         float | None,
         typer.Option(
-            metavar="0..1",
+            "--from",
+            metavar="S",
             show_default=False,
-            rich_help_panel=GATE,
-            help="The one knob: 0 confirms on strong evidence alone, 1 at the first hint. Default: 0.5.",
+            rich_help_panel=PART,
+            help="Show the overlaps that begin from this time on, in seconds of the recording. The gate runs from 30 s "
+            "earlier, so that it knows the room and the user by then.",
         ),
     ] = None,
-    profile: Annotated[
-        Path | None,
-        typer.Option(metavar="P.toml", rich_help_panel=GATE, help="Profile of the user's microphone."),
-    ] = None,
-    listener: ListenerOption = None,
-    vad: Annotated[
-        str,
+    end: Annotated[
+        float | None,
         typer.Option(
-            metavar="silero|webrtc",
-            rich_help_panel=GATE,
-            help="What tells speech: a small neural network, or a light one.",
+            "--to",
+            metavar="S",
+            show_default=False,
+            rich_help_panel=PART,
+            help="Show the overlaps that begin before this time. The gate runs for 10 s more, to decide the last one.",
         ),
-    ] = "silero",
+    ] = None,
+    sensitivity: SensitivityOption = None,
+    profile: ProfileOption = None,
+    listener: ListenerOption = None,
+    vad: VadOption = "silero",
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            rich_help_panel=GATE,
-            help="Any other option of the gate, durations in seconds, for instance max_hold=2.0; may be "
-            "repeated. A wrong name lists them all.",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else, on standard output."),
-    ] = False,
+    option: NameValueOption = None,
+    as_json: JsonOption = None,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -108,10 +93,7 @@ def run(
             help="Draw what was heard, measured and decided on one time axis (.png, .svg or .pdf).",
         ),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No table and no progress, the sum alone."),
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run the gate over a recorded call and print what it decided, an overlap a row.
 
@@ -124,58 +106,62 @@ def run(
 
         prosody-gate run call.wav --agent-channel 0 --user-channel 1 --plot call.png
 
+    A minute of a long call:
+
+        prosody-gate run call.wav --agent-channel 0 --from 1200 --to 1260 --plot minute.png
+
     A microphone alone, the agent speaking from 2 to 9.5 s, for a machine to read:
 
         echo '[[2.0, 9.5]]' > spans.json; prosody-gate run mic.flac --agent spans.json --json
     """
     # The imports that a help page or a wrong option need not wait for.
     from ..audio import AudioFile
-    from ..replay import read_transcripts, replay
+    from ..replay import length_with_leads, read_transcripts, replay, replay_part
     from ..report import check_plot_path, plot_timeline, to_json
     from ..vad import create_detector
     from .gate_setup import gates_from_command_line
-    from .recordings import check_recording, choose_channels
+    from .recordings import check_recording, choose_channels, choose_part
 
-    languages = language or ["en"]
     setup = gates_from_command_line(
         profile=profile,
         sensitivity=sensitivity,
-        option=option or (),
-        languages=languages,
-        lexicons=lexicon or (),
+        option=option,
+        languages=language,
+        lexicons=lexicon,
         listener=listener,
     )
-    heard = () if transcripts is None else read_transcripts(transcripts)
+    recorded = () if transcripts is None else read_transcripts(transcripts)
     if plot is not None:
         check_plot_path(plot)
     detector = create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
     with AudioFile(file) as recording:
         channels = choose_channels(recording, user=user_channel, agent=agent_channel, agent_speech=agent)
+        part = choose_part(recording, start=start, end=end)
         for channel in (channels.user, channels.agent):
-            warning = None if channel is None else check_recording(recording, channel)
+            checked = recording if part is None else recording.part(*part)
+            warning = None if channel is None else check_recording(checked, channel)
             if warning is not None:
                 typer.echo(f"prosody-gate: warning: {warning}", err=True)
         gate = setup.gate(expects_transcripts=transcripts is not None)
+        seconds = recording.duration if part is None else length_with_leads(recording, part)
         passes = 1 if channels.agent is None else 2
-        with progress_of(passes * recording.duration, wanted=not quiet) as advance:
-            result = replay(
-                recording,
-                gate,
-                user_channel=channels.user,
-                agent_channel=channels.agent,
-                agent=channels.agent_speech,
-                transcripts=heard,
-                detector=detector,
-                input_gain_db=setup.input_gain_db,
-                trace=plot is not None,
-                progress=advance,
-            )
+        with progress_of(passes * seconds, wanted=not (quiet or is_alone(as_json))) as advance:
+            given: dict[str, Any] = {
+                "user_channel": channels.user,
+                "agent_channel": channels.agent,
+                "agent": channels.agent_speech,
+                "transcripts": recorded,
+                "detector": detector,
+                "trace": plot is not None,
+                "progress": advance,
+            }
+            result = replay(recording, gate, **given) if part is None else replay_part(recording, gate, part, **given)
     if gate.failure is not None:
         raise gate.failure
 
     if plot is not None:
         plot_timeline(result, file, plot, options=setup.options, user_channel=channels.user)
-    if as_json:
+    if as_json is not None:
         about = {
             "vad": vad,
             "listener": setup.listens,
@@ -184,11 +170,11 @@ def run(
             "user_channel": channels.user,
             "agent_channel": channels.agent,
         }
-        report = to_json(result, recording=file, options=setup.options, setup=about)
-        # As bytes: the same on every terminal, whatever letters it has.
-        typer.echo(report.encode("utf-8", "backslashreplace"), nl=False)
+        as_json.write(to_json(result, recording=file, options=setup.options, setup=about))
+    if is_alone(as_json):
         return
     _print_for_people(result, with_table=not quiet)
+    name_json_file(as_json)
     if plot is not None:
         typer.echo(f"picture: {plot}")
 

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
 from rich.table import Table
 
 from ..errors import OptionError
-from .gate_arguments import GATE, LanguageOption, LexiconOption, ListenerOption
+from .arguments import (
+    OUTPUT,
+    JobsOption,
+    JsonOption,
+    LanguageOption,
+    LexiconOption,
+    ListenerOption,
+    NameValueOption,
+    ProfileOption,
+    QuietOption,
+    SensitivityOption,
+    VadOption,
+)
+from .json_output import is_alone, name_json_file
+from .one_line_errors import NOTHING_BETTER, PROGRAM
 
 if TYPE_CHECKING:
     from ..bench import Share, SkippedLine, SystemScore
-    from ..tuning import Gain, TuneResult, TuneScores
+    from ..tuning import Gain, Tuner, TuneResult, TuneScores
 
 
 def scores_table(scores: TuneScores, *, with_default: bool) -> Table:
@@ -82,11 +99,11 @@ def _latency(score: SystemScore, percentile: str) -> str:
     return "n/a" if score.latency is None else f"{1000.0 * getattr(score.latency, percentile).value:.0f} ms"
 
 
-AIM, SEARCH, OUTPUT = "The aim", "The search", "Output"
+AIM, SEARCH = "The aim", "The search"
 """The panels of the help."""
 
-TOLD = 5
-"""Skipped lines that are told one by one."""
+LISTED = 5
+"""Skipped lines that are listed one by one."""
 
 
 def tune(
@@ -153,8 +170,8 @@ def tune(
             metavar="NAME",
             show_default=False,
             rich_help_panel=SEARCH,
-            help="An option to search; may be repeated. Default: all that can be tuned, but of sensitivity, prior and "
-            "confirm_probability, which move one threshold, the last alone.",
+            help="An option to search; may be repeated. Default: all that can be tuned, except sensitivity and prior, "
+            "which move the same threshold as confirm_probability.",
         ),
     ] = None,
     patience: Annotated[
@@ -171,34 +188,14 @@ def tune(
             "journal file. An interrupted search is resumed from it, and several machines can share one.",
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, show_default=False, rich_help_panel=SEARCH, help="Processes. Default: one a core."
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|P.toml",
-            show_default=False,
-            rich_help_panel=GATE,
-            help="Profile to start from: its microphone is kept, its options and the default are to be beaten.",
-        ),
-    ] = None,
+    jobs: JobsOption = None,
+    sensitivity: SensitivityOption = None,
+    profile: ProfileOption = None,
     listener: ListenerOption = None,
-    vad: Annotated[
-        str,
-        typer.Option(metavar="silero|webrtc", rich_help_panel=GATE, help="What tells speech."),
-    ] = "silero",
+    vad: VadOption = "silero",
     language: LanguageOption = None,
     lexicon: LexiconOption = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", rich_help_panel=GATE, help="Any other option to start from; may be repeated."
-        ),
-    ] = None,
+    option: NameValueOption = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -214,22 +211,22 @@ def tune(
             "--force", rich_help_panel=OUTPUT, help="Write a profile that is no better on held-out recordings, too."
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else, on standard output.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No tables and no progress.")
-    ] = False,
+    as_json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Search the options that suit your microphone, on labelled recordings of it.
 
     Tries durations, thresholds and hold limits, and keeps what reaches your aim: at most 2 % false interruptions, at
     least 99 % of the interruptions caught, then the smallest latency. Speakers or files are held out in turns, so the
-    table tells what to expect on new recordings, beside what the options at the start do on the same ones, and the
-    default where the search begins with others. A profile that is not surely better than both is not written.
+    table shows what to expect on new recordings, beside the scores of the options it began with, and of the default
+    options where it began with others. A profile is written only if it is reliably better than both.
 
     MANIFEST is that of bench, clips or calls; `prosody-gate label` makes one of your own calls. It takes at least 20
-    interruptions and 20 others, each kind of 2 or more speakers or recordings; a few hundred are better.
+    interruptions and 20 other events, each kind from 2 or more speakers or recordings; a few hundred are better. With
+    --storage a search that was stopped goes on when the same command is run again.
+
+    Exit status: 0 the profile is written; 2 bad input; 3 nothing reliably better was found, nothing is written (--force
+    writes it); 130 stopped with Ctrl-C.
 
         prosody-gate tune clips.jsonl --profile headset.toml --output headset-tuned.toml --storage sqlite:///tune.db
     """
@@ -244,8 +241,8 @@ def tune(
         check_counts,
         check_material,
         check_storage,
+        prepare_recordings,
         score,
-        spread,
         tuned_profile,
     )
     from ..vad import create_detector
@@ -261,10 +258,11 @@ def tune(
         margin=margin,
     )
     setup = gates_from_command_line(
-        profile=None if profile is None else Path(profile),
-        option=option or (),
-        languages=language or ["en"],
-        lexicons=lexicon or (),
+        profile=profile,
+        sensitivity=sensitivity,
+        option=option,
+        languages=language,
+        lexicons=lexicon,
         listener=listener,
     )
     create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
@@ -273,35 +271,36 @@ def tune(
     if name is not None and not name.strip():
         raise OptionError(f"--name: expected text, got {name!r}")
     read = read_manifest(manifest)
-    _tell_skipped(read.skipped)
+    _report_skipped(read.skipped)
     items = check_material(read)
     check_storage(storage)
     settings = TuneSettings(
-        start=setup.options,
-        profile=setup.profile,
-        lexicon=setup.lexicon,
-        listener=setup.listens,
+        gates=setup,
         vad=vad,  # type: ignore[arg-type]
     )
-    silent = quiet or as_json
+    silent = quiet or is_alone(as_json)
     with (
         step_progress("listening", len(items), wanted=not silent) as advance,
-        spread(items, settings, source=str(manifest), jobs=jobs or os.cpu_count() or 1, progress=advance) as recordings,
+        prepare_recordings(
+            items, settings, source=str(manifest), jobs=jobs or os.cpu_count() or 1, progress=advance
+        ) as recordings,
     ):
-        _tell_skipped(recordings.skipped)
+        _report_skipped(recordings.skipped)
         check_counts(((event.group, event.is_interruption) for event in recordings.events), source=str(manifest))
         tuner = Tuner(recordings, space, objective, seed=seed, storage=storage)
-        with step_progress("trying", trials, wanted=not silent) as tried:
+        with step_progress("trying", trials, wanted=not silent) as tried, _resumable(tuner, storage):
             result = tuner.run(
                 trials, patience=patience, progress=None if tried is None else lambda done, _cost: tried(done)
             )
         scores = score(tuner, result, recordings.events)
-    if as_json:
-        _print_json(result, scores)
-    elif not quiet:
+    if as_json is not None:
+        as_json.write(_report(result, scores))
+    if not silent:
         _print_tables(result, scores, aim=objective.sentence, groups=tuner.groups)
+    name_json_file(as_json)
     if not result.is_better and not force:
-        raise OptionError(f"{output}: not written, for {_why_not(result)}")
+        typer.echo(f"{PROGRAM}: {output} is not written: {_why_not(result, scores)}", err=True)
+        raise typer.Exit(NOTHING_BETTER)
     written = tuned_profile(
         result.best.options,
         start=setup.profile,
@@ -312,43 +311,75 @@ def tune(
     if name is not None:
         written = written.renamed(name)
     written.save(output)
-    typer.echo(f"written: {output}", err=as_json)
+    typer.echo(f"written: {output}", err=is_alone(as_json))
 
 
-def _tell_skipped(skipped: tuple[SkippedLine, ...]) -> None:
-    for line in skipped[:TOLD]:
+def _report_skipped(skipped: tuple[SkippedLine, ...]) -> None:
+    for line in skipped[:LISTED]:
         typer.echo(f"prosody-gate: warning: skipped: {line.problem}", err=True)
-    if len(skipped) > TOLD:
-        typer.echo(f"prosody-gate: warning: {len(skipped) - TOLD} more lines skipped", err=True)
+    if len(skipped) > LISTED:
+        typer.echo(f"prosody-gate: warning: {len(skipped) - LISTED} more lines skipped", err=True)
 
 
-def _why_not(result: TuneResult) -> str:
+@contextmanager
+def _resumable(tuner: Tuner, storage: str | None) -> Iterator[None]:
+    """Say after Ctrl-C how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = shlex.join([PROGRAM, *sys.argv[1:]])
+        if storage is None:
+            typer.echo(f"{PROGRAM}: stopped; no trial is kept (--storage FILE keeps them)", err=True)
+        else:
+            typer.echo(
+                f"{PROGRAM}: stopped; {storage} keeps {tuner.finished} trials. To go on, run again: {again}", err=True
+            )
+        raise
+
+
+def _why_not(result: TuneResult, scores: TuneScores) -> str:
+    """Why no profile is written, in what the user cares for."""
     from ..tuning import LEAST_FOLDS
 
-    gain, before = result.gain, "what the search began with"
-    if gain.is_sure:
-        gain, before = result.gain_over_default, "the default options"
-    if gain.is_sure:
-        return "over all recordings nothing is likely better than what the search began with; --force writes that"
+    gain, before, name = result.gain, scores.start, "the options that the search began with"
+    if gain.is_reliable:
+        gain, before, name = result.gain_over_default, scores.default, "the default options"
     if gain.folds < LEAST_FOLDS:
         return (
-            f"{gain.folds} speakers or recordings do not tell whether anything is better than {before}; "
-            f"expected at least {LEAST_FOLDS}, or --force"
+            f"{gain.folds} speakers or recordings are too few to say whether anything is better than {name}; "
+            f"expected at least {LEAST_FOLDS}. --force writes it anyway"
         )
+    more = "More recordings may show a difference; --force writes it anyway"
+    if all(candidate.options == result.start.options for candidate in result.held_out):
+        return f"nothing did better than {name}: {_figures(before)}. {more}"
+    if gain.is_reliable:
+        return f"over all recordings together, nothing did better than the options that the search began with. {more}"
+    verdict = "a difference that may be chance" if gain.value > 0.0 else "no better"
     return (
-        f"nothing found is surely better on held-out recordings than {before} (gain {gain.value:.3f} s, standard "
-        f"error {gain.error:.3f} s); expected more: add recordings, or --force"
+        f"on held-out recordings, what was found has {_figures(scores.expected)}; {name} have {_figures(before)}: "
+        f"{verdict}. {more}"
     )
+
+
+def _figures(score: SystemScore) -> str:
+    """What the user cares for, in words."""
+    caught, false = _percent(score.caught), _percent(score.false_interruptions)
+    return (
+        f"{caught} of the interruptions caught within 3 s, {false} of the other events stopping the agent, and a "
+        f"median latency of {_latency(score, 'p50')}"
+    )
+
+
+def _percent(share: Share) -> str:
+    return "n/a" if share.value is None else f"{100.0 * share.value:.1f} %"
 
 
 def _rounded(gain: Gain) -> dict[str, float]:
     return {"value": round(gain.value, 4), "standard_error": round(gain.error, 4)}
 
 
-def _print_json(result: TuneResult, scores: TuneScores) -> None:
-    import json
-
-    report = {
+def _report(result: TuneResult, scores: TuneScores) -> dict[str, Any]:
+    return {
         "trials": result.trials,
         "stopped_early": result.stopped_early,
         "better": result.is_better,
@@ -361,7 +392,6 @@ def _print_json(result: TuneResult, scores: TuneScores) -> None:
         "expected": scores.expected.to_dict(),
         "best": scores.best.to_dict(),
     }
-    typer.echo(json.dumps(report, indent=2))
 
 
 def _print_tables(result: TuneResult, scores: TuneScores, *, aim: str, groups: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class GateState(str, Enum):
+class GateState(StrEnum):
     """What the gate does with the user's sound at this moment."""
 
     IDLE = "idle"
@@ -23,11 +23,8 @@ class GateState(str, Enum):
     FAILED = "failed"
     """A part failed: the gate is transparent for the rest of the stream."""
 
-    def __str__(self) -> str:
-        return self.value
 
-
-class GateEventKind(str, Enum):
+class GateEventKind(StrEnum):
     """What happened to an overlap."""
 
     HOLD = "hold"
@@ -38,9 +35,6 @@ class GateEventKind(str, Enum):
     """It was a backchannel or a noise: the agent never noticed, and its words are dropped."""
     RELEASE = "release"
     """The agent finished first: the user has the floor, and everything held is handed on."""
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)

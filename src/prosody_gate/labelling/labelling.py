@@ -1,4 +1,4 @@
-"""Goes through the overlaps of a call and takes a label for each from the keyboard."""
+"""Goes through the overlaps of a call and asks for a label for each at the keyboard."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..atomic_file import replacing
-from ..bench import LABELS, ManifestError, speech_stretches
+from ..bench import LABELS, ManifestError, speech_segments
 from ..calibration import Player
 from ..errors import OptionError
 from ..gate import GateEventKind, GateOptions
 from ..replay import ReplayResult
-from ..vad import SpeechSegmenter
 
 
 class LabelStore:
@@ -43,14 +42,14 @@ class LabelStore:
         self._read()
 
     def label_of(self, start: float, end: float) -> str | None:
-        """The label of a stretch that shares time with a labelled one; None where there is none."""
+        """The label of a span that shares time with a labelled one; None where there is none."""
         for event in self.events:
             if min(end, event["end"]) > max(start, event["start"]):
                 return str(event["label"])
         return None
 
     def put(self, label: str, start: float, end: float) -> None:
-        """Label a stretch, and write the manifest whole or not at all.
+        """Label a span, and write the manifest whole or not at all.
 
         Args:
             label: One of `LABELS`.
@@ -66,7 +65,7 @@ class LabelStore:
         self._write()
 
     def remove(self, start: float, end: float) -> None:
-        """Take a label back."""
+        """Remove a label."""
         self._without(start, end)
         self._write()
 
@@ -98,9 +97,9 @@ class LabelStore:
                 raise ManifestError(f"{self._manifest}:{number}: is no labelled call; expected a manifest of calls")
             if mine:
                 self._place = len(self._others)
-                # When the agent speaks is told by its channel or in spans, never by both.
-                told_anew = {"events", "agent", "agent_channel"}
-                self._call = {**{name: value for name, value in fields.items() if name not in told_anew}, **self._call}
+                # When the agent speaks follows from its channel or from spans, never from both.
+                given_anew = {"events", "agent", "agent_channel"}
+                self._call = {**{name: value for name, value in fields.items() if name not in given_anew}, **self._call}
                 self.events = list(events)
             else:
                 self._others.append(text)
@@ -130,7 +129,7 @@ KEYS: Final = {
 
 PLAY, SKIP, UNDO, QUIT = "p", "s", "u", "q"
 HELP: Final = (
-    "b backchannel · i interruption · n noise · c cough or laugh · a cannot tell · "
+    "b backchannel · i interruption · n noise · c cough or laugh · a cannot be sure · "
     "p play again · s skip · u undo · q quit"
 )
 
@@ -151,8 +150,8 @@ class Proposal(NamedTuple):
     """In seconds of the recording."""
     end: float
     """In seconds of the recording."""
-    text: str
-    """What was heard, as far as the gate knew."""
+    recognised: str
+    """What the on-device listener recognised."""
     decided: str
     """What the gate did."""
 
@@ -164,20 +163,14 @@ def proposals_of(result: ReplayResult, options: GateOptions) -> tuple[Proposal, 
         result: With its trace.
         options: Of the gate.
     """
-    segmenter = SpeechSegmenter(
-        activation_threshold=options.activation_threshold,
-        deactivation_threshold=options.deactivation_threshold,
-        min_speech_duration=options.min_speech_duration,
-        min_silence_duration=options.min_silence_duration,
-    )
-    stretches = speech_stretches([point.speech_probability for point in result.trace], segmenter)
-    ends = {stretch.start: stretch.end for stretch in stretches}
+    segments = speech_segments([point.speech_probability for point in result.trace], options)
+    ends = {segment.start: segment.end for segment in segments}
     proposals: dict[float, Proposal] = {}
     for event in result.decisions:
         end = min(ends.get(event.onset, event.onset + event.speech_duration), result.duration)
         if end > event.onset:
             # The last decision about an overlap stands: a late transcript may turn it.
-            proposals[event.onset] = Proposal(event.onset, end, event.text, WOULD[event.kind])
+            proposals[event.onset] = Proposal(event.onset, end, event.recognised, WOULD[event.kind])
     return tuple(proposals.values())
 
 
@@ -191,7 +184,7 @@ class Labelling:
         sample_rate: Of the samples, in Hz.
         player: None where there is no sound device.
         key: Waits for a key and gives it.
-        tell: Prints a line.
+        show: Prints a line.
     """
 
     def __init__(
@@ -203,7 +196,7 @@ class Labelling:
         sample_rate: int,
         player: Player | None,
         key: Callable[[], str],
-        tell: Callable[[str], None],
+        show: Callable[[str], None],
     ) -> None:
         self._proposals = proposals
         self._store = store
@@ -211,7 +204,7 @@ class Labelling:
         self._rate = sample_rate
         self._player = player
         self._key = key
-        self._tell = tell
+        self._show = show
 
     @property
     def left(self) -> int:
@@ -239,19 +232,19 @@ class Labelling:
                     place = past.pop()
                     self._store.remove(self._proposals[place].start, self._proposals[place].end)
                 else:
-                    self._tell("  nothing to undo")
+                    self._show("  nothing to undo")
                 continue
             if answer in KEYS:
                 self._store.put(KEYS[answer], proposal.start, proposal.end)
                 past.append(place)
-                self._tell(f"  {KEYS[answer]}")
+                self._show(f"  {KEYS[answer]}")
             place += 1
 
     def _ask(self, place: int, proposal: Proposal) -> str:
-        said = f", heard: {proposal.text}" if proposal.text else ""
-        self._tell(
+        recognised = f", recognised: {proposal.recognised}" if proposal.recognised else ""
+        self._show(
             f"{place + 1} of {len(self._proposals)}: {proposal.start:.2f} to {proposal.end:.2f} s, the gate would "
-            f"{proposal.decided}{said}"
+            f"{proposal.decided}{recognised}"
         )
         self._play(proposal)
         while True:
@@ -261,7 +254,7 @@ class Labelling:
             elif answer in KEYS or answer in (SKIP, UNDO, QUIT):
                 return answer
             else:
-                self._tell(f"  {HELP}")
+                self._show(f"  {HELP}")
 
     def _play(self, proposal: Proposal) -> None:
         if self._player is None:
@@ -270,5 +263,5 @@ class Labelling:
         try:
             self._player.play(self._samples[first : round((proposal.end + AROUND) * self._rate)], self._rate)
         except OptionError as error:
-            self._tell(f"  {error}")
+            self._show(f"  {error}")
             self._player = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +10,6 @@ from pathlib import Path
 from ..errors import LexiconError
 from .normalise import tokenize
 from .sounds import sounds_of
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _LISTS = ("ignore", "interrupt", "add_ignore", "remove_ignore", "add_interrupt", "remove_interrupt")
 _KEYS = ("language", *_LISTS, "variants", "pronunciations")

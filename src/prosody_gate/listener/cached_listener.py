@@ -1,4 +1,4 @@
-"""A listener that decodes each stretch of sound once, however often the recording is replayed."""
+"""A listener that decodes each piece of sound once, however often the recording is replayed."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Step(NamedTuple):
     time: float
     """Onset of a start, else time of the last sample, in seconds."""
     pre_roll: int = 0
-    """Frames heard before the first push, of a start."""
+    """Of a start: frames of audio before the first push."""
 
 
 class ListenerSteps:
-    """What the listener has said after a row of steps: a node in the tree of all rows that were ever taken."""
+    """The hypothesis after a sequence of steps: a node in the tree of all sequences so far."""
 
-    __slots__ = ("following", "parent", "said", "step")
+    __slots__ = ("following", "hypothesis", "parent", "step")
 
     def __init__(self, parent: ListenerSteps | None = None, step: Step | None = None) -> None:
         self.parent = parent
         self.step = step
-        self.said: Hypothesis | None = None
+        self.hypothesis: Hypothesis | None = None
         self.following: dict[Step, ListenerSteps] = {}
 
     def steps(self) -> list[Step]:
@@ -54,7 +54,7 @@ class ListenerSteps:
 
 
 class SharedListener:
-    """The one true listener of a process; it knows after which steps of which stream it stands.
+    """The one true listener of a process; it keeps track of the steps, and of which stream, it has made.
 
     Args:
         make: Makes a fresh listener.
@@ -67,10 +67,10 @@ class SharedListener:
         self.decoded_frames = 0
         """Frames decoded so far, those decoded again included."""
 
-    def take(self, node: ListenerSteps, step: Step, frame_at: FrameAt) -> Hypothesis | None:
-        """Take one more step after those of a node, on the stream that `frame_at` gives."""
+    def step(self, node: ListenerSteps, step: Step, frame_at: FrameAt) -> Hypothesis | None:
+        """Make one more step after those of a node, on the stream that `frame_at` gives."""
         starts = node.step if node.step is not None and node.step.kind == "start" else None
-        # A start waits for the next step: only that tells which frames lie before the first push.
+        # A start waits for the next step: only then is it known which frames lie before the first push.
         before = node if starts is None else node.parent
         assert before is not None
         if self._at is not before:
@@ -82,10 +82,6 @@ class SharedListener:
     def stands_at(self, node: ListenerSteps) -> None:
         """Note which node the last step led to."""
         self._at = node
-
-    def lose_place(self) -> None:
-        """Note that somebody else has used the listener since."""
-        self._at, self._fresh = None, False
 
     def _go_to(self, node: ListenerSteps, frame_at: FrameAt) -> None:
         if not self._fresh:
@@ -106,10 +102,10 @@ class SharedListener:
 
 
 class CachedListener:
-    """Gives what a fresh listener would give to the same steps, from memory where they were taken before.
+    """Gives what a fresh listener would give to the same steps, from memory where they were made before.
 
-    What a listener says depends on all that it heard in the call: on each overlap's onset, on the frame at which it
-    was told to listen and on the one at which it was stopped. The memory is a tree of just these steps, so another
+    What a listener says depends on all that it was given in the call: on each overlap's onset, on the frame at which it
+    started to listen and on the one at which it stopped. The memory is a tree of just these steps, so another
     onset, or an overlap decided earlier, is another branch, and is decoded when it first occurs.
 
     Args:
@@ -130,28 +126,28 @@ class CachedListener:
         self._node = self._node.following.setdefault(step, ListenerSteps(self._node, step))
 
     def push(self, frame: npt.NDArray[np.float32], *, time: float) -> Hypothesis | None:
-        """Hear one frame."""
-        return self._take(Step("push", time))
+        """Recognise one more frame."""
+        return self._go_on(Step("push", time))
 
     def finish(self, *, time: float) -> Hypothesis | None:
         """End the overlap."""
         if self._node.step is None or self._node.step.kind == "finish":
             return None  # none is open
-        return self._take(Step("finish", time))
+        return self._go_on(Step("finish", time))
 
     def reset(self) -> None:
         """Back to the state of a new listener."""
         self._node = self._root
 
-    def _take(self, step: Step) -> Hypothesis | None:
+    def _go_on(self, step: Step) -> Hypothesis | None:
         node = self._node.following.get(step)
         if node is None:
-            said = self._decoder.take(self._node, step, self._frame_at)
+            hypothesis = self._decoder.step(self._node, step, self._frame_at)
             node = self._node.following[step] = ListenerSteps(self._node, step)
-            node.said = said
+            node.hypothesis = hypothesis
             self._decoder.stands_at(node)
         self._node = node
-        return node.said
+        return node.hypothesis
 
 
 def _pre_roll(step: Step, following: Step | None, frame_at: FrameAt) -> npt.NDArray[np.float32]:

@@ -35,7 +35,6 @@ from .telemetry import Telemetry
 logger = logging.getLogger("prosody_gate")
 
 
-
 class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collected"]]):
     """Holds interruptions back until it is clear that they are some. One object a session.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -88,11 +88,6 @@ class Microphone(BaseModel):
         default=None, ge=0.0, le=1.0, description="Share of samples cut off at full scale, 0 to 1."
     )
 
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 TABLES: Final = ("microphone", "gate", "provenance")
 PROVENANCE_FIELDS: Final = ("created", "source", "version", "score")

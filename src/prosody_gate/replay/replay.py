@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +20,28 @@ RUN_OUT: Final = 5.0
 """Silence (s) that a recording is followed by at most, so that what it ends in is decided as it would be in a call."""
 
 Frame = npt.NDArray[np.float32]
+FrameT = TypeVar("FrameT", Frame, None)
 
 
 def drive(
     gate: Gate,
-    frames: Iterable[Frame],
-    speech_probability: Callable[[Frame], float],
+    frames: Iterable[FrameT],
+    speech_probability: Callable[[FrameT | Frame], float],
     agent: Sequence[Span],
     transcripts: Sequence[Transcript],
     *,
+    run_out: float = RUN_OUT,
     on_frame: Callable[[float, float], None] | None = None,
 ) -> list[GateEvent]:
     """Run a gate over a stream and the silence after it.
 
     Args:
         gate: A fresh gate.
-        frames: [512] float32 at 16 kHz.
+        frames: [512] float32 at 16 kHz; None for a frame without audio.
         speech_probability: Asked once for each frame, in order, also for those of the silence after the last.
         agent: When the agent speaks, in seconds.
         transcripts: In the order they arrive.
+        run_out: Seconds of silence after the last frame at most.
         on_frame: Called after each frame with its end in seconds and its speech probability.
 
     Returns:
@@ -48,7 +51,7 @@ def drive(
     changes = sorted([(span.start, True) for span in agent] + [(span.end, False) for span in agent])
     next_change = next_transcript = 0
     last = transcripts[-1].at if transcripts else 0.0
-    for index, frame in enumerate(_running_out(frames, gate, last), start=1):
+    for index, frame in enumerate(_running_out(frames, gate, last, run_out), start=1):
         end = index * FRAME_DURATION
         # What happened before this frame's end reaches the gate before the frame, as it would in a call.
         while next_change < len(changes) and changes[next_change][0] < end:
@@ -65,11 +68,13 @@ def drive(
     return events + gate.close()
 
 
-def _running_out(frames: Iterable[Frame], gate: Gate, last_transcript: float) -> Iterator[Frame]:
+def _running_out(
+    frames: Iterable[FrameT], gate: Gate, last_transcript: float, run_out: float
+) -> Iterator[FrameT | Frame]:
     """The frames, and silence after them until nothing is held and all transcripts have come, as a call would go on."""
     yield from frames
     silence = np.zeros(FRAME_SAMPLES, np.float32)
-    for _ in range(round(RUN_OUT / FRAME_DURATION)):
+    for _ in range(round(run_out / FRAME_DURATION)):
         if gate.state not in (GateState.HOLDING, GateState.PENDING) and gate.time > last_transcript:
             return
         yield silence
@@ -111,6 +116,13 @@ class ReplayResult:
     """What was fed in as speech-to-text."""
     trace: tuple[TracePoint, ...] = ()
     """One point a frame, where asked for."""
+    part: Span | None = None
+    """The stretch of the recording that was asked for (`replay_part`), in its own seconds; None for all of it."""
+
+    @property
+    def span(self) -> Span:
+        """What the result is about, in seconds of the recording."""
+        return Span(0.0, self.duration) if self.part is None else self.part
 
     @property
     def decisions(self) -> tuple[GateEvent, ...]:
@@ -184,7 +196,7 @@ def replay(
         points: list[TracePoint] = []
 
         def keep(time: float, speech_probability: float) -> None:
-            points.append(_trace_point(gate, time, speech_probability))
+            points.append(trace_point(gate, time, speech_probability))
 
         frames = (amplified(frame, gain_db) for frame in frames_of(user_channel))
         events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
@@ -209,7 +221,14 @@ def read_frames(
         yield last
 
 
-def _trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:
+def trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoint:
+    """What a gate saw at its newest frame.
+
+    Args:
+        gate: Right after the frame.
+        time: End of the frame, in seconds.
+        speech_probability: The VAD's.
+    """
     analyzer, held = gate.analyzer, gate.probability
     pitch = analyzer.pitch_hz() if speech_probability >= gate.options.deactivation_threshold else float("nan")
     return TracePoint(

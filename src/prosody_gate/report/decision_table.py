@@ -37,7 +37,13 @@ NARROW_TEXT: Final = 12
 WIDE_TEXT: Final = 24
 """The width for what was said from which kind and reason get a column each."""
 
-NOTE: Final = "Shares in nats: above 0 for an interruption, below 0 against."
+GUESS: Final = "~"
+"""Stands before recognised text: a guess, which must not be taken for what was said, with or without colour."""
+
+PROBABILITY_NOTE: Final = "P: probability of an interruption"
+SHARES_NOTE: Final = f"{PROBABILITY_NOTE}; + and -: evidence for and against it, in nats"
+TRANSCRIPT_NOTE: Final = "“…” transcript"
+GUESS_NOTE: Final = f"{GUESS}… recognised on this machine, a guess"
 
 
 class _Cell(NamedTuple):
@@ -82,14 +88,14 @@ def decision_table(result: ReplayResult, *, width: int = 80) -> Table:
         show_edge=False,
         pad_edge=False,
         padding=(0, gap - 1, 0, 0),  # the box puts one blank between two columns itself
-        caption=NOTE if shares else None,
+        caption="\n".join(_notes(events, with_shares=bool(shares))),
         caption_justify="left",
         header_style="bold",
     )
     for row, event in enumerate(events):
         style = TERMINAL[event.kind]
         cells = [Text(cell.cells[row], style=style if cell.header in ("kind", "decision") else "") for cell in columns]
-        table.add_row(*cells[:text_at], Text(_quoted(event.text)), *cells[text_at:])
+        table.add_row(*cells[:text_at], _said(event), *cells[text_at:])
     return table
 
 
@@ -130,8 +136,40 @@ def _column(cell: _Cell) -> Column:
     return Column(cell.header, justify="right" if cell.right else "left", no_wrap=True, min_width=cell.width)
 
 
-def _quoted(text: str) -> str:
-    if not text:
-        return ""
+def shortened_text(text: str, longest: int) -> str:
+    """The text on one line, cut with an ellipsis where it is longer.
+
+    Args:
+        text: What was said.
+        longest: Characters to keep, the ellipsis among them.
+    """
     text = " ".join(text.split())
-    return f"“{text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1].rstrip() + '…'}”"
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def said_text(event: GateEvent, longest: int) -> str:
+    """What was said, marked as what it is: the transcript in quotes, else recognised text after `~`; empty for neither.
+
+    Args:
+        event: A decision.
+        longest: Characters of what was said that are shown.
+    """
+    if event.transcript.strip():
+        return f"“{shortened_text(event.transcript, longest)}”"
+    return f"{GUESS}{shortened_text(event.recognised, longest)}" if event.recognised.strip() else ""
+
+
+def text_notes(events: Sequence[GateEvent]) -> list[str]:
+    """What the marks of `said_text` mean, for those that occur."""
+    marks = [said_text(event, TEXT_WIDTH)[:1] for event in events]
+    return [note for note in (TRANSCRIPT_NOTE, GUESS_NOTE) if note[0] in marks]
+
+
+def _notes(events: Sequence[GateEvent], *, with_shares: bool) -> list[str]:
+    said = " · ".join(text_notes(events))
+    return [*([said] if said else []), SHARES_NOTE if with_shares else PROBABILITY_NOTE]
+
+
+def _said(event: GateEvent) -> Text:
+    text = said_text(event, TEXT_WIDTH)
+    return Text(text, style="dim italic" if text.startswith(GUESS) else "")

@@ -108,6 +108,7 @@ def to_json(
         "prosody_gate": version("prosody-gate"),
         "recording": Path(recording).name,
         "duration": round(result.duration, 3),
+        **({} if result.part is None else {"part": [round(time, 3) for time in result.part]}),
         "setup": dict(setup or {}),
         "options": options.model_dump(),
         "agent": [[round(span.start, 3), round(span.end, 3)] for span in result.agent],

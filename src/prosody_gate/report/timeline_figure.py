@@ -181,12 +181,13 @@ class TimelineFigure:
         self._fonts = ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in installed)]
         self._measuring = FigureCanvasAgg(Figure(dpi=DPI))
 
-    def draw(self, recording: AudioFile, user_channel: int | None) -> Figure:
+    def draw(self, recording: AudioFile, user_channel: int | None, *, title: str | None = None) -> Figure:
         """Draw all panels.
 
         Args:
             recording: The open recording.
             user_channel: The channel that was replayed.
+            title: Stands above the picture; the recording's name when None.
 
         Raises:
             AudioError: The recording cannot be read.
@@ -204,7 +205,7 @@ class TimelineFigure:
         self._draw_probability(probability)
         for axes in (wave, level, pitch, probability):
             self._shade_overlaps(axes)
-        self._draw_heading(figure, recording.path.name)
+        self._draw_heading(figure, recording.path.name if title is None else title)
         return figure
 
     def _panels(self, heights: Sequence[float]) -> tuple[Figure, list[Axes]]:

@@ -41,6 +41,7 @@ def plot_timeline(
     *,
     options: GateOptions,
     user_channel: int | None = None,
+    title: str | None = None,
 ) -> None:
     """Draw the picture; an earlier one of the same name is replaced once the new one is whole.
 
@@ -50,6 +51,7 @@ def plot_timeline(
         path: A name in .png, .svg or .pdf.
         options: The options in force, for the confirm threshold.
         user_channel: The channel that was replayed, from 0; None for the mean of all.
+        title: Stands above the picture; the recording's name when None.
 
     Raises:
         AudioError: The recording cannot be read.
@@ -68,6 +70,6 @@ def plot_timeline(
         # A script that no installed font has shows as boxes; that must not fill the terminal.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         with AudioFile(recording) as audio:
-            figure = TimelineFigure(result, options).draw(audio, user_channel)
+            figure = TimelineFigure(result, options).draw(audio, user_channel, title=title)
         with replacing(path) as temporary:
             figure.savefig(temporary, format=suffix[1:], metadata=UNDATED[suffix])

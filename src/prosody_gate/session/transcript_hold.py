@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from ..gate import GateEvent, GateEventKind, OverlapView, Transcript
@@ -42,7 +42,7 @@ a backchannel."""
 Payload = TypeVar("Payload")
 
 
-class ItemKind(str, Enum):
+class ItemKind(StrEnum):
     """What an item of a recogniser's stream is."""
 
     SPEECH_START = "speech_start"
@@ -53,9 +53,6 @@ class ItemKind(str, Enum):
     """The recogniser finds that speech ends."""
     OTHER = "other"
     """Anything else; never held."""
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Searches the options that suit a microphone, on labelled recordings."""
 
 from .front_end import TuneSettings
-from .parallel_recordings import ParallelRecordings, spread
+from .material import check_counts, check_material
+from .parallel_recordings import ParallelRecordings, prepare_recordings
 from .search_space import SearchSpace
+from .selection import LEAST_FOLDS, Candidate, Gain, TuneResult
+from .study import check_storage
 from .tally import Objective, Tally
 from .tuned_profile import TuneScores, score, tuned_profile
-from .tuner import LEAST_FOLDS, Candidate, Gain, Tuner, TuneResult, check_counts, check_material, check_storage
+from .tuner import Tuner
 
 __all__ = [
     "LEAST_FOLDS",
@@ -22,7 +25,7 @@ __all__ = [
     "check_counts",
     "check_material",
     "check_storage",
+    "prepare_recordings",
     "score",
-    "spread",
     "tuned_profile",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..bench import Heard
+from ..bench import ItemStream
 from ..evidence import EvidenceWeights, GruNetwork, VoiceEvidence, VoiceFeatures
-from ..gate import Gate, GateEvent, GateOptions, Transcript
+from ..gate import GateEvent, GateOptions
 from ..listener import CachedListener, ListenerSteps, frames_then_silence
 from ..prosody import Pitch, PitchTracker, ProsodyAnalyzer, ProsodyFrame
 from ..replay import Span
@@ -27,32 +26,22 @@ class CachedStream:
 
     The gate itself runs anew for each set of options; speech probabilities, measured frames, the voice network's
     output and the listener's words come from memory. What an option does change (where an overlap begins, when the
-    listener is told to stop) is computed when it first occurs.
+    listener has to stop) is computed when it first occurs.
 
     Args:
         front_end: Of this process.
-        frames: [n, 512] float32 at 16 kHz; kept.
-        probabilities: The VAD's, one a frame.
-        agent: When the agent speaks.
-        transcripts: Recorded speech-to-text; None where none ran.
+        stream: An item with audio; kept.
     """
 
-    def __init__(
-        self,
-        front_end: FrontEnd,
-        frames: npt.NDArray[np.float32],
-        probabilities: Sequence[float],
-        agent: tuple[Span, ...],
-        transcripts: Sequence[Transcript] | None,
-    ) -> None:
+    def __init__(self, front_end: FrontEnd, stream: ItemStream) -> None:
+        assert stream.frames is not None
         self._front_end = front_end
-        self.frames = frames
-        ordered = tuple(sorted(transcripts or (), key=lambda transcript: transcript.at))
-        self.heard = Heard(probabilities, agent, ordered, transcribed=transcripts is not None)
-        self._analyzer = _analyzer_of(front_end)
+        self.stream = stream
+        """What the gates get."""
+        self._analyzer = front_end.settings.gates.make_analyzer(partial(CachedAnalyzer, MeasuredFrames()))
         self._voice = VoiceRuns()
-        self._listened = ListenerSteps()
-        self._frame_at = frames_then_silence(frames)
+        self._steps = ListenerSteps()
+        self._frame_at = frames_then_silence(stream.frames)
 
     def play(self, options: GateOptions) -> list[GateEvent]:
         """The events of a gate with these options.
@@ -64,25 +53,18 @@ class CachedStream:
         self._analyzer.reset()
         front_end.voice.runs = self._voice
         decoder = front_end.decoder
-        gate = Gate(
-            options,
-            lexicon=front_end.settings.lexicon,
-            listener=None if decoder is None else CachedListener(self._listened, decoder, self._frame_at),
+        gate = front_end.settings.gates.gate(
+            options=options,
+            listener=None if decoder is None else CachedListener(self._steps, decoder, self._frame_at),
             sources=front_end.sources,
             analyzer=self._analyzer,
-            expects_transcripts=self.heard.transcribed,
+            expects_transcripts=self.stream.transcribed,
         )
-        return self.heard.drive(gate, self.frames)
+        return self.stream.drive(gate)
 
     def overlaps(self, options: GateOptions) -> list[Span]:
         """User speech that begins while the agent speaks, as these options find it."""
-        return Heard.of(self.heard.probabilities, self.heard.agent, None, options).overlaps
-
-
-def _analyzer_of(front_end: FrontEnd) -> ProsodyAnalyzer:
-    profile = front_end.settings.profile
-    make = partial(CachedAnalyzer, MeasuredFrames())
-    return make() if profile is None else profile.analyzer(make)
+        return self.stream.with_options(options).overlaps
 
 
 _NOTHING: Final = np.zeros(0, np.float32)
@@ -112,7 +94,7 @@ class VoiceRuns:
 
 
 class CachedVoice(VoiceEvidence):
-    """Gives what the voice evidence would give: no option changes how the network hears a stretch of sound.
+    """Gives what the voice evidence would give: no option changes the network's output for the same frames.
 
     Set `runs` to those of the stream at hand before a replay.
 
@@ -134,7 +116,7 @@ class CachedVoice(VoiceEvidence):
 
 
 class _RunReader(GruNetwork):
-    """Takes the network's place for one overlap."""
+    """Stands in for the network during one overlap."""
 
     def __init__(self, runs: VoiceRuns, network: GruNetwork) -> None:
         self._runs = runs
@@ -179,7 +161,7 @@ class CachedAnalyzer(ProsodyAnalyzer):
     """Gives what a fresh analyzer would give, from memory where it can.
 
     No option of the gate changes what a frame sounds like. It only decides which frames are the user's own turn, and
-    so the norms that pitch and level are held against: those are always taken anew.
+    so the norms that pitch and level are compared with: those are always computed anew.
 
     Args:
         known: What earlier replays of the same stream, from the same starting point, have measured; added to.
@@ -192,7 +174,7 @@ class CachedAnalyzer(ProsodyAnalyzer):
         self._pitch = self._tracker = _CachedTracker(known.pitches)
 
     def learn(self) -> None:
-        """Take the newest frame into the user's norms."""
+        """Update the user's norms with the newest frame."""
         self._tracker.frame = self._frames - 1
         super().learn()
 

@@ -26,7 +26,7 @@ class TuningEvent:
     group: str
     """Who speaks, or the recording: what cross-validation keeps together."""
     onset: float | None
-    """Zero of its latencies, in seconds of the stream: where the starting options, or else the loosest ones, hear its
+    """Zero of its latencies, in seconds of the stream: where the starting options, or else the loosest ones, find its
     first speech. It must not move with the options: a later onset would pass for a faster decision."""
 
     @property

@@ -1,4 +1,4 @@
-"""The recordings of a search spread over processes, each of which keeps the front end of its own."""
+"""The recordings of a search in several processes at once, each with a front end of its own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..bench import Call, Clip, SkippedLine
 from ..gate import GateOptions
 from .folds import TuningEvent
 from .front_end import TuneSettings
-from .recordings import Judged, Recordings
+from .recordings import Evaluation, Recordings
 
 BATCH: Final = 8
-"""Recordings that a process prepares before it tells of it."""
+"""Recordings that a process prepares before it reports."""
 
 LEAST_SHARE: Final = 8
 """Clips for which another process is worth starting."""
 
 
 class ParallelRecordings:
-    """Judges all recordings at once; the result does not depend on the number of processes.
+    """Evaluates options on all recordings; the result does not depend on the number of processes.
 
-    Made by `spread`.
+    Made by `prepare_recordings`.
     """
 
     def __init__(
@@ -44,22 +44,22 @@ class ParallelRecordings:
         self.settings = settings
         """What no trial changes."""
         self.events: tuple[TuningEvent, ...] = tuple(event for part in prepared for event in part[0])
-        """What is scored, in the order in which `judge` tells of it."""
+        """What is scored, in the order of `Evaluation.confirmed`."""
         self.skipped: tuple[SkippedLine, ...] = tuple(
             sorted((line for part in prepared for line in part[1]), key=lambda line: line.line)
         )
         """Recordings that cannot be used."""
 
-    def judge(self, options: GateOptions) -> Judged:
+    def evaluate(self, options: GateOptions) -> Evaluation:
         """What a gate with these options does to all events."""
         waiting = [
-            part.submit(_judge, options) if isinstance(part, ProcessPoolExecutor) else part.judge(options)
+            part.submit(_evaluate, options) if isinstance(part, ProcessPoolExecutor) else part.evaluate(options)
             for part in self._parts
         ]
-        judged = [part.result() if isinstance(part, Future) else part for part in waiting]
-        return Judged(
-            tuple(latency for part in judged for latency in part.confirmed),
-            tuple(stranger for part in judged for stranger in part.strangers),
+        evaluations = [part.result() if isinstance(part, Future) else part for part in waiting]
+        return Evaluation(
+            tuple(latency for part in evaluations for latency in part.confirmed),
+            tuple(count for part in evaluations for count in part.unlabelled),
         )
 
 
@@ -67,7 +67,7 @@ _Prepared = tuple[tuple[TuningEvent, ...], tuple[SkippedLine, ...]]
 
 
 @contextmanager
-def spread(
+def prepare_recordings(
     items: Sequence[Clip | Call],
     settings: TuneSettings,
     *,
@@ -129,15 +129,15 @@ _own: Recordings | None = None
 """The recordings of this process, where it is one of several."""
 
 
-def _end_with_parent(told: Connection) -> None:
-    """Leave Ctrl-C to the parent, and end when it says so or ends, even where it was killed."""
+def _end_with_parent(parent: Connection) -> None:
+    """Leave Ctrl-C to the parent; end when it closes the pipe or ends, even where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent writes nothing: the pipe is readable when its end of it is closed.
-    threading.Thread(target=_exit_after, args=(told,), daemon=True).start()
+    threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
 
 
-def _exit_after(told: Connection) -> None:
-    wait([told])
+def _exit_after(parent: Connection) -> None:
+    wait([parent])
     os._exit(1)
 
 
@@ -154,6 +154,6 @@ def _prepared() -> _Prepared:
     return _own.events, tuple(_own.skipped)
 
 
-def _judge(options: GateOptions) -> Judged:
+def _evaluate(options: GateOptions) -> Evaluation:
     assert _own is not None
-    return _own.judge(options)
+    return _own.evaluate(options)

@@ -1,4 +1,4 @@
-"""The recordings of a search in one process, judged under any options."""
+"""The recordings of a search in one process, evaluated under any options."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .search_space import loosest
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What one set of options made of some recordings."""
+class Evaluation:
+    """What a gate with one set of options decided on some recordings."""
 
     confirmed: tuple[float | None, ...]
     """Seconds from each event's onset to its confirm; None where it was not confirmed."""
-    strangers: tuple[tuple[str, int], ...]
+    unlabelled: tuple[tuple[str, int], ...]
     """Confirmed overlaps that nobody labelled: group and number, by recording."""
 
 
 @dataclass(frozen=True)
 class _Label:
-    """A stretch of a stream that somebody labelled."""
+    """A part of a stream that somebody labelled."""
 
     span: Span
     event: TuningEvent | None
@@ -91,22 +91,22 @@ class Recordings:
 
     @property
     def events(self) -> tuple[TuningEvent, ...]:
-        """What is scored, in the order in which `judge` tells of it."""
+        """What is scored, in the order of `Evaluation.confirmed`."""
         return tuple(
             label.event for recording in self._recordings for label in recording.labels if label.event is not None
         )
 
-    def judge(self, options: GateOptions) -> Judged:
+    def evaluate(self, options: GateOptions) -> Evaluation:
         """What a gate with these options does to all events."""
         confirmed: list[float | None] = []
-        strangers: list[tuple[str, int]] = []
+        unlabelled: list[tuple[str, int]] = []
         for recording in self._recordings:
             confirms = [event for event in recording.stream.play(options) if event.kind is GateEventKind.CONFIRM]
             first: dict[int, GateEvent] = {}
-            unknown = 0
+            without_label = 0
             for onset, place in _places(recording, options, confirms).items():
                 if place is None:
-                    unknown += 1
+                    without_label += 1
                     continue
                 confirm = min((one for one in confirms if one.onset == onset), key=lambda one: one.time)
                 if place not in first or confirm.time < first[place].time:
@@ -114,8 +114,8 @@ class Recordings:
             for place, label in enumerate(recording.labels):
                 if label.event is not None:
                     confirmed.append(_since_onset(label.event, first.get(place)))
-            strangers.append((recording.group, unknown))
-        return Judged(tuple(confirmed), tuple(strangers))
+            unlabelled.append((recording.group, without_label))
+        return Evaluation(tuple(confirmed), tuple(unlabelled))
 
 
 def _places(recording: _Recording, options: GateOptions, confirms: Sequence[GateEvent]) -> dict[float, int | None]:
@@ -143,13 +143,13 @@ def _labels_of(item: Clip | Call, stream: CachedStream, start: GateOptions) -> t
             (Span(event.start, event.end), event.label, event.set, f"{item.name} {event.start:g}-{event.end:g}")
             for event in item.events
         ]
-    stretches = [span for span, *_ in spans]
+    labelled = [span for span, *_ in spans]
     onsets: dict[int, float] = {}
-    # The loosest options hear speech where those at the start hear none.
+    # The loosest options find speech where those at the start find none.
     for options in (loosest(start), start):
         found: dict[int, float] = {}
         for overlap in stream.overlaps(options):
-            place = 0 if isinstance(item, Clip) else best_label(overlap, stretches)
+            place = 0 if isinstance(item, Clip) else best_label(overlap, labelled)
             if place is not None:
                 found[place] = min(overlap.start, found.get(place, overlap.start))
         onsets |= found

@@ -23,7 +23,7 @@ FRAME_STEPS: Final = {"min_speech_duration": 1, "min_silence_duration": 2}
 Where speech ends is less critical than where it begins, and each value costs the listener another pass."""
 
 DIGITS: Final = 2
-"""Decimals of all others: no recording tells more."""
+"""Decimals of all others: no recording supports more."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def with_evidence(options: GateOptions, nats: float) -> GateOptions:
 
 
 def loosest(start: GateOptions) -> GateOptions:
-    """The options of a search that hear the most speech, the earliest."""
+    """The options of a search that find the most speech, the earliest."""
     bounds = {tunable.name: tunable.low for tunable in GateOptions.tunable()}
     threshold = min(bounds.get("activation_threshold", 1.0), start.activation_threshold)
     return start.replace(

@@ -10,14 +10,15 @@ from ..bench import Outcome, SystemScore, Verdict
 from ..gate import GateOptions
 from ..profile import Microphone, Profile, installed_version, today
 from .folds import TuningEvent
-from .tuner import Tuner, TuneResult
+from .selection import TuneResult
+from .tuner import Tuner
 
 
-class _Judged(NamedTuple):
+class _Scored(NamedTuple):
     """All recordings under one set of options."""
 
     verdicts: list[tuple[Outcome, Verdict]]
-    strangers: tuple[tuple[str, int], ...]
+    unlabelled: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -36,36 +37,36 @@ class TuneScores:
 
 def score(tuner: Tuner, result: TuneResult, events: tuple[TuningEvent, ...]) -> TuneScores:
     """Score the start, the held-out choice and the result."""
-    known: dict[GateOptions, _Judged] = {}
+    known: dict[GateOptions, _Scored] = {}
 
-    def judged(options: GateOptions) -> _Judged:
+    def evaluated(options: GateOptions) -> _Scored:
         if options not in known:
-            found = tuner.judge(options)
+            found = tuner.evaluate(options)
             verdicts = [
                 (_outcome(event), Verdict(confirmed=time, decided=time))
                 for event, time in zip(events, found.confirmed, strict=True)
             ]
-            known[options] = _Judged(verdicts, found.strangers)
+            known[options] = _Scored(verdicts, found.unlabelled)
         return known[options]
 
-    def scored(name: str, found: _Judged) -> SystemScore:
-        unlabelled = sum(count for _, count in found.strangers) if tuner.has_calls else None
+    def scored(name: str, found: _Scored) -> SystemScore:
+        unlabelled = sum(count for _, count in found.unlabelled) if tuner.has_calls else None
         return SystemScore.of(name, found.verdicts, unlabelled=unlabelled)
 
-    held_out = [judged(candidate.options) for candidate in result.held_out]
-    expected = _Judged(
+    held_out = [evaluated(candidate.options) for candidate in result.held_out]
+    expected = _Scored(
         [held_out[tuner.fold_of(event.group) or 0].verdicts[place] for place, event in enumerate(events)],
-        # A recording in which nothing is scored has no fold: any of them tells of it.
+        # A recording in which nothing is scored has no fold: any of them will do.
         tuple(
-            held_out[tuner.fold_of(group) or 0].strangers[place]
-            for place, (group, _) in enumerate(held_out[0].strangers)
+            held_out[tuner.fold_of(group) or 0].unlabelled[place]
+            for place, (group, _) in enumerate(held_out[0].unlabelled)
         ),
     )
     return TuneScores(
-        start=scored("start", judged(result.start.options)),
-        default=scored("default", judged(result.default.options)),
+        start=scored("start", evaluated(result.start.options)),
+        default=scored("default", evaluated(result.default.options)),
         expected=scored("expected", expected),
-        best=scored("best", judged(result.best.options)),
+        best=scored("best", evaluated(result.best.options)),
     )
 
 
