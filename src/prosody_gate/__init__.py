@@ -16,7 +16,7 @@ from .evidence import EvidenceSource, Observation, default_sources
 from .gate import Gate, GateEvent, GateEventKind, GateOptions, GateState, Transcript
 from .gate_factory import GateFactory
 from .lexicon import Lexicon, LexiconMatch
-from .listener import Hypothesis, Listener, PhonemeListener, PocketSphinxListener
+from .listener import Hypothesis, Listener, PhonemeListener
 from .profile import Profile
 from .prosody import ProsodyAnalyzer, ProsodyFrame
 from .replay import ReplayResult, Span, read_spans, read_transcripts, replay
@@ -48,7 +48,6 @@ __all__ = [
     "Observation",
     "OptionError",
     "PhonemeListener",
-    "PocketSphinxListener",
     "Profile",
     "ProsodyAnalyzer",
     "ProsodyFrame",

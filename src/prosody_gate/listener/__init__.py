@@ -5,7 +5,6 @@ from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, PhraseLik
 from .phoneme_listener import PhonemeListener
 from .phoneme_recogniser import PhonemeRecogniser, is_recogniser_installed
 from .phrase_tree import PhraseTree, SoundModel
-from .pocketsphinx_listener import PocketSphinxListener
 
 __all__ = [
     "LISTENER_LANGUAGE",
@@ -18,7 +17,6 @@ __all__ = [
     "PhonemeRecogniser",
     "PhraseLikelihood",
     "PhraseTree",
-    "PocketSphinxListener",
     "RecognisedWord",
     "SharedListener",
     "SoundModel",
