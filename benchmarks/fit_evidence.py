@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from fit_listener import log_odds, make_openings
 from fitting.ablation import print_ablation
 from fitting.left_out_gates import FOLDS
 from fitting.listener_states import ListenerState, fit_listener, listener_states
@@ -153,14 +154,18 @@ def make_scenes(data: Path, phrases: Path | None, part: int, parts: int) -> list
     return [scene for scene in scenes if scene is not None]
 
 
-def hear_clips(data: Path, fold: int, network: Network, time_weights: dict[str, float]) -> list[ListenerState]:
+def hear_clips(
+    data: Path, fold: int, network: Network, time_weights: dict[str, float], openings: dict[str, float]
+) -> list[ListenerState]:
     """What a network that never met a fold's speakers, and the listener, say of that fold."""
     clips = [
         clip for clip in read_clips(data) if fold_of(clip.group, FOLDS) == fold and clip.kind in LISTENER_SET_WEIGHT
     ]
     random.Random(fold).shuffle(clips)
     maker = SceneMaker([clip.samples for clip in read_clips(data) if clip.kind in NOISE_SETS], seed=fold)
-    weights = EvidenceWeights(provenance={}, words={}, time=time_weights, listener={}, network=network)
+    weights = EvidenceWeights(
+        provenance={}, words={}, time=time_weights, listener={}, network=network, openings=openings
+    )
     scenes = [
         (make(clip), clip.interruption, LISTENER_SET_WEIGHT[clip.kind])
         for clip in clips
@@ -212,8 +217,9 @@ def main() -> None:
     tables = fitted[: len(folds)]
     networks = [averaged(fitted[start : start + NETWORKS]) for start in range(len(folds), len(fitted), NETWORKS)]
     print("listener", flush=True)
+    openings = {text: round(log_odds(shares), 3) for text, shares in make_openings(overlaps, lexicon).items()}
     states: list[list[ListenerState]] = parallel(
-        joblib.delayed(hear_clips)(data, fold, networks[fold], tables[fold].time) for fold in range(FOLDS)
+        joblib.delayed(hear_clips)(data, fold, networks[fold], tables[fold].time, openings) for fold in range(FOLDS)
     )
     made_weights = []
     for fold, table, network in zip(folds, tables, networks, strict=True):
@@ -235,6 +241,7 @@ def main() -> None:
                 time=at_natural_odds(table.time, overlaps),
                 listener=listener,
                 network=network,
+                openings=openings,
             )
         )
     for fold, weights in zip(folds, made_weights, strict=True):

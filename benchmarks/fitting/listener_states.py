@@ -13,6 +13,7 @@ from prosody_gate.audio import FRAME_SAMPLES
 from prosody_gate.evidence import (
     EvidenceWeights,
     Observation,
+    PhraseOdds,
     TimeEvidence,
     VoiceEvidence,
     WordFeatures,
@@ -21,7 +22,7 @@ from prosody_gate.evidence import (
 )
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.listener import PocketSphinxListener
+from prosody_gate.listener import PhonemeListener
 from prosody_gate.vad import SileroDetector
 
 Samples = npt.NDArray[np.float32]
@@ -49,6 +50,7 @@ class _Recorder:
         states: list[tuple[float, float, Mapping[str, float]]],
     ) -> None:
         self._features = WordFeatures((), ignorable_tokens(lexicon))
+        self._odds = PhraseOdds(lexicon, weights.openings)
         self._lexicon, self._weights, self._states = lexicon, weights, states
 
     def reset(self) -> None:
@@ -57,7 +59,7 @@ class _Recorder:
 
     def update(self, observation: Observation) -> float:
         voice = self._voice.update(observation)
-        recognised = dict(listener_features(observation, self._features))
+        recognised = dict(listener_features(observation, self._features, self._odds))
         self._states.append((voice, self._time.update(observation), recognised))
         return 0.0
 
@@ -66,7 +68,7 @@ def listener_states(
     scenes: Sequence[tuple[Samples, bool, float]], lexicon: Lexicon, weights: EvidenceWeights
 ) -> list[ListenerState]:
     """The states of scenes (samples, interruption, weight) that one listener gets in turn."""
-    listener, detector = PocketSphinxListener(), SileroDetector()
+    listener, detector = PhonemeListener(lexicon), SileroDetector()
     options = GateOptions(confirm_probability=0.999, sensitivity=0.0, max_hold=2.0)
     found = []
     for samples, interruption, weight in scenes:

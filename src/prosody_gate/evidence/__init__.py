@@ -3,7 +3,7 @@
 from .context_evidence import ContextEvidence
 from .default_sources import default_sources
 from .evidence_source import NOTHING_SAID, EvidenceSource, Observation
-from .listener_evidence import ListenerEvidence, listener_features
+from .listener_evidence import ListenerEvidence, PhraseOdds, listener_features
 from .speech_embedding import EMBEDDING_SIZE, SpeechEmbedding
 from .time_evidence import TimeEvidence, time_features, words_kind
 from .voice_evidence import FEATURES, LAST_FRAME, GruNetwork, VoiceEvidence, VoiceInputs, VoiceReading
@@ -22,6 +22,7 @@ __all__ = [
     "GruNetwork",
     "ListenerEvidence",
     "Observation",
+    "PhraseOdds",
     "SpeechEmbedding",
     "TimeEvidence",
     "VoiceEvidence",

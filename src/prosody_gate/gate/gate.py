@@ -28,7 +28,10 @@ from .speech_history import SpeechHistory
 logger = logging.getLogger("prosody_gate")
 
 LEAD_FRAMES: Final = 6
-"""Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
+"""Frames before the onset that the voice evidence gets: the VAD is late for soft consonants."""
+
+LISTENER_LEAD_FRAMES: Final = 8
+"""The same for the listener: its recogniser reads best from a quarter of a second before the onset."""
 
 AUDIO_LEAD_FRAMES: Final = 8
 """Frames of sound before the onset that the voice evidence gets (0.256 s): enough to know the room by."""
@@ -336,7 +339,7 @@ class Gate:
             observation.audio.extend(samples.reshape(-1, FRAME_SAMPLES))
             observation.audio_lead_frames = max(len(observation.audio) - since_onset, 0)
             if self._listener is not None:
-                self._listener.start(self._analyzer.recent_audio(len(frames)), onset=onset)
+                self._listener.start(self._analyzer.recent_audio(LISTENER_LEAD_FRAMES + since_onset), onset=onset)
                 overlap.is_listened_to = True
         self._rule.weigh(overlap)
         self._move(overlap, Cause.SPEECH_OVER_AGENT, "speech")

@@ -22,9 +22,9 @@ from ..evidence import EvidenceSource
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions
 from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
-from ..listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
+from ..listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_recogniser_installed
 from ..profile import Profile
-from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
+from ..session import GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, collectors
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .louder_vad import LouderVAD
@@ -33,9 +33,6 @@ from .session_checks import SessionChecks
 from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
-
-_spare_listeners: list[PocketSphinxListener] = []
-"""Listeners that `prewarm` has loaded for the sessions to come."""
 
 
 class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collected"]]):
@@ -125,8 +122,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             ModelError: A model is missing or damaged.
         """
         vad = silero.VAD.load()
-        listener = PocketSphinxListener(between_blocks=breathe)
-        gate = Gate(listener=listener)
+        # The recogniser and the tree of phrases stay with the process: every session's listener shares them.
+        gate = Gate(listener=PhonemeListener() if is_recogniser_installed() else None)
         metrics = MetricsRecorder()
         gate.agent_started(0.0)
         noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
@@ -137,8 +134,6 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             metrics.count(event)
         metrics.snapshot()
         collectors()
-        listener.reset()
-        _spare_listeners.append(listener)
         gc.collect()
         gc.freeze()
         return vad
@@ -297,7 +292,5 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
 def _listener_thread(factory: GateFactory) -> ThreadedListener | None:
     """The session's listener on a thread of its own; None for none."""
-    if factory.listener is True and _spare_listeners:
-        return ThreadedListener(_spare_listeners.pop())
-    listener = factory.make_listener(between_blocks=breathe)
+    listener = factory.make_listener()
     return None if listener is None else ThreadedListener(listener)
