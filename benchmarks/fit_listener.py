@@ -1,10 +1,11 @@
 """Makes the listener's own files: the dictionary, the openings of overlaps, and the recogniser's confusions.
 
-    python benchmarks/fit_listener.py --data ../shared/data --dictionary cmudict.dict
+    python benchmarks/fit_listener.py --data ../shared/data --dictionary cmudict.dict --phrases benchmarks/cache/phrases
 
 The dictionary comes from the CMU Pronouncing Dictionary (BSD licence): its file `cmudict.dict`. The openings are those
 of the AMI overlaps, the phrase lists, and the words with which people call or steer a machine. The confusions are
-measured on the recorded clips whose words are known. `fit_evidence.py` takes the odds of the openings from here.
+measured on the recorded clips whose words are known, and on neural voices where a folder of theirs is given.
+`fit_evidence.py` takes the odds of the openings from here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +80,9 @@ NOTHING, SOMETHING_ELSE = 0.15, 0.05
 FOLDS = 5
 MOST_CLIPS = 70
 """Recordings of one word: some words have hundreds."""
+
+SYNTHETIC_WEIGHT = 0.7
+"""Of a synthetic voice beside a recorded one."""
 
 MOST_WORDS = 6
 LOOK_BACK = 4000
@@ -233,10 +238,27 @@ def recorded(data: Path, recogniser: PhonemeRecogniser, fold: int | None) -> Ite
         yield Spoken(row["text"], whole, recogniser.look(samples[start:end]))
 
 
+def synthesised(folder: Path, recogniser: PhonemeRecogniser) -> Iterator[Spoken]:
+    """What neural voices said, as `neural_phrases.py` left it, without the laughs; in faint noise."""
+    rng = np.random.default_rng(0)
+    for manifest in sorted(folder.glob("*.jsonl")):
+        rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+        for row in rows:
+            if row["text"].startswith("("):
+                continue
+            samples, _ = soundfile.read(folder / row["audio"], dtype="float32")
+            loud = np.flatnonzero(np.abs(samples) > 0.02)
+            start = max(int(loud[0]) - LOOK_BACK, 0)
+            end = min(int(loud[-1]) + LOOK_BACK, start + LOOK_BACK + LONGEST, len(samples))
+            noise = rng.normal(0.0, 1e-3, end - start).astype(np.float32)
+            yield Spoken(row["text"], end > loud[-1], recogniser.look(samples[start:end] + noise))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with recordings.jsonl, overlaps/ and text/")
     parser.add_argument("--dictionary", type=Path, required=True, help="the file cmudict.dict of the CMU dictionary")
+    parser.add_argument("--phrases", type=Path, help="folder of benchmarks/neural_phrases.py; none when left out")
     parser.add_argument("--output", type=Path, default=MODEL_FOLDER, help="where the listener's files go")
     parser.add_argument("--leave-out", type=int, choices=range(FOLDS), help="a fold of speakers that is left out")
     arguments = parser.parse_args()
@@ -247,8 +269,14 @@ def main() -> None:
     dictionary = read_dictionary(arguments.dictionary)
     write_dictionary(arguments.output / "english.json", dictionary, arguments.data, phrases)
     write_openings(arguments.output / "openings.json", openings)
-    spoken = recorded(arguments.data, PhonemeRecogniser(), arguments.leave_out)
-    model = fit_sound_model(list(known_sounds(spoken, Pronunciations({}))))
+    recogniser = PhonemeRecogniser()
+    spoken = recorded(arguments.data, recogniser, arguments.leave_out)
+    pronunciations = Pronunciations({})
+    known = list(known_sounds(spoken, pronunciations))
+    if arguments.phrases is not None:
+        synthetic = known_sounds(synthesised(arguments.phrases, recogniser), pronunciations)
+        known += [replace(sound, weight=SYNTHETIC_WEIGHT) for sound in synthetic]
+    model = fit_sound_model(known)
     write_sound_model(arguments.output / "sounds.json", model)
     print(f"{len(openings)} openings; written to {arguments.output.name}/")
 

@@ -17,6 +17,7 @@ from prosody_gate.evidence import (
     TimeEvidence,
     VoiceEvidence,
     WordFeatures,
+    bounded,
     ignorable_tokens,
     listener_features,
 )
@@ -33,7 +34,10 @@ PENALTY = 2.0
 class ListenerState:
     """One moment of one clip."""
 
-    voice: float
+    log_odds: float
+    """What the voice network says, not yet bounded."""
+    heard: float
+    """Seconds of sound that it says this of."""
     timing: float
     recognised: Mapping[str, float]
     interruption: bool
@@ -47,7 +51,7 @@ class _Recorder:
         self,
         lexicon: Lexicon,
         weights: EvidenceWeights,
-        states: list[tuple[float, float, Mapping[str, float]]],
+        states: list[tuple[float, float, float, Mapping[str, float]]],
     ) -> None:
         self._features = WordFeatures((), ignorable_tokens(lexicon))
         self._odds = PhraseOdds(lexicon, weights.openings)
@@ -58,9 +62,10 @@ class _Recorder:
         self._time = TimeEvidence(self._lexicon, self._weights)
 
     def update(self, observation: Observation) -> float:
-        voice = self._voice.update(observation)
+        self._voice.update(observation)
         recognised = dict(listener_features(observation, self._features, self._odds))
-        self._states.append((voice, self._time.update(observation), recognised))
+        timing = self._time.update(observation)
+        self._states.append((self._voice.log_odds, self._voice.heard, timing, recognised))
         return 0.0
 
 
@@ -72,7 +77,7 @@ def listener_states(
     options = GateOptions(confirm_probability=0.999, sensitivity=0.0, max_hold=2.0)
     found = []
     for samples, interruption, weight in scenes:
-        states: list[tuple[float, float, Mapping[str, float]]] = []
+        states: list[tuple[float, float, float, Mapping[str, float]]] = []
         gate = Gate(options, lexicon=lexicon, listener=listener, sources=[_Recorder(lexicon, weights, states)])
         gate.agent_started(float("-inf"))
         detector.reset()
@@ -96,7 +101,7 @@ def fit_listener(states: Sequence[ListenerState]) -> tuple[dict[str, float], flo
     column = {name: index for index, name in enumerate(names)}
     matrix = np.zeros((len(states), len(names) + 1))
     for row, state in enumerate(states):
-        matrix[row, -1] = state.voice
+        matrix[row, -1] = bounded(state.log_odds, state.heard)
         for name, value in state.recognised.items():
             matrix[row, column[name]] = value
     offset = np.array([state.timing for state in states])

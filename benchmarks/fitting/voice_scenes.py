@@ -112,7 +112,7 @@ class SceneMaker:
         """The clip as it is, in faint noise."""
         audio = self._rng.normal(0.0, 2e-4, self._length(clip.samples)).astype(np.float32)
         self._lay(audio, clip.samples)
-        return audio
+        return np.clip(audio, -1.0, 1.0)
 
     def varied(self, clip: Clip, *, telephone: float = 0.45) -> Samples:
         """The clip with another speed, level, noise, room and band, and now and then clipped.
@@ -141,7 +141,8 @@ class SceneMaker:
             audio = self._telephoned(audio, filtered=not clip.narrow)
         elif rng.random() < 0.35:
             audio = scipy.signal.lfilter([1.0, -rng.uniform(-0.4, 0.7)], [1.0], audio)
-        return np.asarray(audio, np.float32)
+        # Filters and resampling overshoot; a sound card would clip them, too.
+        return np.clip(audio, -1.0, 1.0).astype(np.float32)
 
     def _telephoned(self, audio: Samples, *, filtered: bool) -> Samples:
         """Through the telephone band and 8 kHz, half of the time through G.711 (mu-law) as well."""

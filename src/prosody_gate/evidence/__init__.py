@@ -6,7 +6,7 @@ from .evidence_source import NOTHING_SAID, EvidenceSource, Observation
 from .listener_evidence import ListenerEvidence, PhraseOdds, listener_features
 from .speech_embedding import EMBEDDING_SIZE, SpeechEmbedding
 from .time_evidence import TimeEvidence, time_features, words_kind
-from .voice_evidence import FEATURES, LAST_FRAME, GruNetwork, VoiceEvidence, VoiceInputs, VoiceReading
+from .voice_evidence import FEATURES, LAST_FRAME, GruNetwork, VoiceEvidence, VoiceInputs, VoiceReading, bounded
 from .weights import DATA_FOLDER, EvidenceWeights
 from .words_evidence import WordFeatures, WordsEvidence, ignorable_tokens
 
@@ -30,6 +30,7 @@ __all__ = [
     "VoiceReading",
     "WordFeatures",
     "WordsEvidence",
+    "bounded",
     "default_sources",
     "ignorable_tokens",
     "listener_features",

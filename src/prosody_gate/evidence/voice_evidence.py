@@ -77,6 +77,17 @@ BACKGROUND_NATS_PER_DB: Final = 2.0
 BACKGROUND_LIMIT_NATS: Final = 12.0
 
 
+def bounded(log_odds: float, heard: float) -> float:
+    """What the network may say after so much sound.
+
+    Args:
+        log_odds: What it does say, in nats.
+        heard: Seconds of sound since the onset.
+    """
+    limit = LIMIT_NATS * min(heard / FULL_SAY, 1.0)
+    return min(max(log_odds, -limit), limit)
+
+
 class VoiceEvidence:
     """A small recurrent network over spectra and speech embeddings, and the level against the user's own.
 
@@ -92,6 +103,10 @@ class VoiceEvidence:
 
     Args:
         weights: The fitted weights.
+
+    Attributes:
+        log_odds: What the network said last, not yet bounded, in nats.
+        heard: Seconds of sound since the onset that it said this of.
     """
 
     name = "voice"
@@ -106,7 +121,8 @@ class VoiceEvidence:
         """A new overlap begins."""
         self._reading = self._new_reading()
         self._read = 0
-        self._nats = 0.0
+        self.log_odds = 0.0
+        self.heard = 0.0
         self._voiced_frames = 0
         self._peak_db = -math.inf
 
@@ -119,13 +135,12 @@ class VoiceEvidence:
             if since <= LAST_FRAME:
                 log_odds = self._reading.log_odds(observation, index)
                 if since > 0:
-                    limit = LIMIT_NATS * min(since * FRAME_DURATION / FULL_SAY, 1.0)
-                    self._nats = min(max(log_odds, -limit), limit)
+                    self.log_odds, self.heard = log_odds, since * FRAME_DURATION
             if since > 0 and frame.voiced and not math.isnan(frame.relative_level_db):
                 self._voiced_frames += 1
                 self._peak_db = max(self._peak_db, frame.relative_level_db)
         self._read = max(self._read, len(frames))
-        return self._nats + self._level_nats()
+        return bounded(self.log_odds, self.heard) + self._level_nats()
 
     def _new_reading(self) -> VoiceReading:
         return VoiceReading(self._network, VoiceInputs(SpeechEmbedding() if self._has_embedding else None))
