@@ -55,7 +55,7 @@ LONGEST_CLIP = 3.2
 """Seconds of a clip that are used; the network is asked for the first 1.4 s."""
 NETWORKS, FOLD_NETWORKS = 2, 1
 """Trained from other random numbers and averaged: those that are shipped, those of each fold."""
-MOST_LISTENED = 30
+MOST_LISTENED = 20
 """Clips of one set and fold from which the listener's weights are fitted, whole and varied in turn."""
 ONE_WORD_SETS = ("command_word", "content_word", "called_name")
 NOISE_SETS = ("room_noise", "background", "keyboard")
@@ -201,6 +201,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date for the provenance")
     parser.add_argument("--resume", action="store_true", help="take what an earlier run left in benchmarks/cache")
+    parser.add_argument("--no-ablation", action="store_true", help="only fit: do not print what each source adds")
     parser.add_argument("--ablation", action="store_true", help="fit nothing: only print what each source adds")
     arguments = parser.parse_args()
     data: Path = arguments.data
@@ -278,6 +279,8 @@ def main() -> None:
         weights.save(arguments.output if fold is None else HERE / "cache" / f"fold{fold}")
     print(f"written to {arguments.output.name}/; voice scale {voice_scale:.2f}")
     print(json.dumps(listener, indent=1))
+    if arguments.no_ablation:
+        return
     print("\nwhat each source adds, on speakers and meetings left out:\n")
     print_ablation(data, HERE / "cache", jobs=arguments.jobs)
 
