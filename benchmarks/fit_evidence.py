@@ -55,7 +55,7 @@ LONGEST_CLIP = 3.2
 """Seconds of a clip that are used; the network is asked for the first 1.4 s."""
 NETWORKS, FOLD_NETWORKS = 2, 1
 """Trained from other random numbers and averaged: those that are shipped, those of each fold."""
-MOST_LISTENED = 20
+MOST_LISTENED = 12
 """Clips of one set and fold from which the listener's weights are fitted, whole and varied in turn."""
 ONE_WORD_SETS = ("command_word", "content_word", "called_name")
 NOISE_SETS = ("room_noise", "background", "keyboard")
@@ -172,9 +172,8 @@ def hear_clips(
     data: Path, fold: int, network: Network, time_weights: dict[str, float], openings: dict[str, float]
 ) -> list[ListenerState]:
     """What a network that never met a fold's speakers, and the listener, say of that fold."""
-    clips = [
-        clip for clip in read_clips(data) if fold_of(clip.group, FOLDS) == fold and clip.kind in LISTENER_SET_WEIGHT
-    ]
+    everything = read_clips(data)
+    clips = [clip for clip in everything if fold_of(clip.group, FOLDS) == fold and clip.kind in LISTENER_SET_WEIGHT]
     random.Random(fold).shuffle(clips)
     seen: Counter[str] = Counter()
     chosen = []
@@ -182,7 +181,7 @@ def hear_clips(
         seen[clip.kind] += 1
         if seen[clip.kind] <= MOST_LISTENED:
             chosen.append(clip)
-    maker = SceneMaker([clip.samples for clip in read_clips(data) if clip.kind in NOISE_SETS], seed=fold)
+    maker = SceneMaker([clip.samples for clip in everything if clip.kind in NOISE_SETS], seed=fold)
     weights = EvidenceWeights(
         provenance={}, words={}, time=time_weights, listener={}, network=network, openings=openings
     )
