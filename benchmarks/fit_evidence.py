@@ -72,6 +72,13 @@ LISTENER_SET_WEIGHT = {
     "bank_noise": 2.0,
     "keyboard": 1.0,
 }
+VOICE_SCALE = 1.3
+LISTENER = {"phrases": 0.6, "interrupt phrase": 0.6, "look 0": 0.5, "look 1": 0.5, "look 2": 0.5, "look 3": 0.5}
+"""Chosen, not fitted: by the decisions on folds left out, then on half of the telephone speakers (docs/measurements.md).
+
+The regression over all moments, printed beside them, gives the voice 0.65 and takes up to 1.5 nats off where no phrase
+was recognised; it is right about moments, most of them late, but confirms fewer than half of the short words.
+"""
 PROVENANCE = {
     "script": "benchmarks/fit_evidence.py",
     "words, time": "AMI Meeting Corpus manual annotations 1.6.2 (CC BY 4.0): labelled overlaps",
@@ -254,9 +261,9 @@ def main() -> None:
     made_weights = []
     for fold, table, network in zip(folds, tables, networks, strict=True):
         others = list(chain.from_iterable(part for index, part in enumerate(states) if index != fold))
-        listener, voice_scale = fit_listener(others)
+        regressed, regressed_scale = fit_listener(others)
         for name in ("output_weight", "output_bias"):
-            network[name] = network[name] * np.float32(voice_scale)
+            network[name] = network[name] * np.float32(VOICE_SCALE)
         made_weights.append(
             EvidenceWeights(
                 provenance={
@@ -264,20 +271,20 @@ def main() -> None:
                     "date": arguments.date,
                     "overlaps": len(overlaps),
                     "scenes": len(scenes),
-                    "voice_scale": round(voice_scale, 3),
+                    "voice_scale": VOICE_SCALE,
                     "left_out_fold": fold,
                 },
                 words=table.words,
                 time=at_natural_odds(table.time, overlaps),
-                listener=listener,
+                listener=LISTENER,
                 network=network,
                 openings=openings,
             )
         )
     for fold, weights in zip(folds, made_weights, strict=True):
         weights.save(arguments.output if fold is None else HERE / "cache" / f"fold{fold}")
-    print(f"written to {arguments.output.name}/; voice scale {voice_scale:.2f}")
-    print(json.dumps(listener, indent=1))
+    print(f"written to {arguments.output.name}/; a regression over all moments would give the voice {regressed_scale:.2f}")
+    print(json.dumps(regressed, indent=1))
     if arguments.no_ablation:
         return
     print("\nwhat each source adds, on speakers and meetings left out:\n")
