@@ -74,7 +74,7 @@ LISTENER_SET_WEIGHT = {
 }
 VOICE_SCALE = 1.3
 LISTENER = {"phrases": 0.6, "interrupt phrase": 0.6, "look 0": 0.5, "look 1": 0.5, "look 2": 0.5, "look 3": 0.5}
-"""Chosen, not fitted: by the decisions on folds left out, then on half of the telephone speakers (docs/measurements.md).
+"""Chosen, not fitted: by the decisions on folds left out, then on half of the telephone speakers.
 
 The regression over all moments, printed beside them, gives the voice 0.65 and takes up to 1.5 nats off where no phrase
 was recognised; it is right about moments, most of them late, but confirms fewer than half of the short words.
@@ -283,7 +283,9 @@ def main() -> None:
         )
     for fold, weights in zip(folds, made_weights, strict=True):
         weights.save(arguments.output if fold is None else HERE / "cache" / f"fold{fold}")
-    print(f"written to {arguments.output.name}/; a regression over all moments would give the voice {regressed_scale:.2f}")
+    print(
+        f"written to {arguments.output.name}/; a regression over all moments scales the voice by {regressed_scale:.2f}"
+    )
     print(json.dumps(regressed, indent=1))
     if arguments.no_ablation:
         return
