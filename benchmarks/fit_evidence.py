@@ -283,9 +283,7 @@ def main() -> None:
         )
     for fold, weights in zip(folds, made_weights, strict=True):
         weights.save(arguments.output if fold is None else HERE / "cache" / f"fold{fold}")
-    print(
-        f"written to {arguments.output.name}/; a regression over all moments scales the voice by {regressed_scale:.2f}"
-    )
+    print(f"written to {arguments.output.name}/; a regression over all moments: voice {regressed_scale:.2f}")
     print(json.dumps(regressed, indent=1))
     if arguments.no_ablation:
         return
