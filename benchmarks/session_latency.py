@@ -5,7 +5,9 @@
 The agent speaks, a recorded interruption is played as the user's microphone, and the time from the true onset of the
 sound (by its energy) to the end of the play-out is taken. The session is set up as the documentation says, with a
 speech-to-text that says nothing in either case: what stops the agent is the audio alone. "Loop" is how late a timer of
-5 ms came, which is what other tasks of the process feel.
+5 ms came, which is what other tasks of the process feel; on a busy machine that is mostly the machine's doing. "Step"
+is the CPU time of one callback of the event loop while the agent speaks, which is the session's own doing on any
+machine. `--slowest N` names the callbacks that took longest.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +55,29 @@ class Measured:
     missed: int = 0
     early: int = 0
     lags: list[float] = field(default_factory=list)
+    steps: list[tuple[float, str]] = field(default_factory=list)
+    """CPU time (s) of each callback of the event loop while the agent spoke, and what it was."""
+
+
+@contextmanager
+def timed_steps(steps: list[tuple[float, str]]) -> Iterator[None]:
+    """Note the CPU time of each callback that any event loop of this process runs."""
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        callback = handle._callback  # type: ignore[attr-defined]
+        began = time.thread_time()
+        run(handle)
+        taken = time.thread_time() - began
+        task = getattr(callback, "__self__", None)
+        name = task.get_coro() if isinstance(task, asyncio.Task) else callback
+        steps.append((taken, getattr(name, "__qualname__", repr(name))))
+
+    asyncio.Handle._run = timed  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        asyncio.Handle._run = run  # type: ignore[method-assign]
 
 
 def choose(data: Path, count: int) -> list[Samples]:
@@ -146,8 +173,8 @@ async def measure(samples: Samples, began: list[float | None], *, gated: bool) -
     for index, onset in enumerate(began):
         await asyncio.sleep(max(index * PERIOD - microphone.time, 0.0))
         seen = len(loudspeaker.log)
-        handle = session.say("", audio=tone(SPEAKS), add_to_chat_ctx=False)
-        await handle
+        with timed_steps(result.steps):
+            await session.say("", audio=tone(SPEAKS), add_to_chat_ctx=False)
         stops = [entry.at for entry in loudspeaker.log[seen:] if entry.kind in ("cut", "pause")]
         if onset is None:
             continue
@@ -172,23 +199,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with recordings.jsonl")
     parser.add_argument("--clips", type=int, default=40)
+    parser.add_argument("--slowest", type=int, default=0, metavar="N", help="also name the N slowest steps of each")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     clips = choose(arguments.data, arguments.clips)
     samples = channel(clips)
     began = onsets(samples, len(clips))
-    print("| session | clips | stopped | not | before the onset | p50 | p95 | loop p99 | loop max |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| session | clips | stopped | not | before the onset | p50 | p95 | loop p99 | loop max | step max |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    slowest = []
     for name, gated in (("LiveKit's VAD alone, 0.5 s", False), ("with the gate", True)):
         run = asyncio.run(measure(samples, began, gated=gated))
         loop = np.percentile(run.lags, 99) * 1_000, max(run.lags) * 1_000
         asked = sum(onset is not None for onset in began)
+        run.steps.sort(reverse=True)
+        slowest += [f"{name}: {taken * 1_000:.2f} ms, {what}" for taken, what in run.steps[: arguments.slowest]]
         print(
             f"| {name} | {asked} | {len(run.latencies)} | {run.missed} | {run.early} "
             f"| {percentile(run.latencies, 50)} | {percentile(run.latencies, 95)} "
-            f"| {loop[0]:.1f} ms | {loop[1]:.1f} ms |",
+            f"| {loop[0]:.1f} ms | {loop[1]:.1f} ms | {run.steps[0][0] * 1_000:.1f} ms |",
             flush=True,
         )
+    for line in slowest:
+        print(line)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
 import pytest
+from livekit.agents import inference
 from livekit.agents.inference import OverlappingSpeechEvent
 from livekit.agents.inference.interruption import _OverlapSpeechStartedSentinel
 from livekit.agents.utils import aio
+from livekit.agents.vad import VAD
 from livekit.agents.voice.agent_activity import AgentActivity
+from livekit.plugins import silero
 
+from livekit_call import ScriptedVAD
 from virtual_session import ToolCalling, VirtualCall, run_virtual
 
 COLUMNS = ("without", "with the gate", "adaptive")
+
+
+class InUse:
+    """The VAD that the sessions of a test are made with."""
+
+    make: Callable[[], VAD] = ScriptedVAD
+
+
+@pytest.fixture(
+    params=[ScriptedVAD, silero.VAD.load, inference.VAD], ids=["scripted", "silero", "inference"], autouse=True
+)
+def vad_in_use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InUse, "make", request.param)
 
 
 class RightDetector:
@@ -71,7 +89,9 @@ def run_column(
     async def main() -> VirtualCall:
         handling = {"interruption": {"mode": "adaptive"}} if column == "adaptive" else {}
         handling |= options.pop("turn_handling", {})
-        call = VirtualCall(confirm_at, gated=column == "with the gate", turn_handling=handling, **options)
+        call = VirtualCall(
+            confirm_at, vad=InUse.make(), gated=column == "with the gate", turn_handling=handling, **options
+        )
         async with call:
             await body(call)
         return call
@@ -102,25 +122,27 @@ async def sound(call: VirtualCall, text: str, *, windows: int = 12, agent: float
 
 
 @pytest.mark.parametrize(
-    ("text", "windows", "agent", "is_interruption", "did", "turns"),
+    ("text", "windows", "agent", "decision", "did", "turns"),
     [
-        ("okay", 12, 5.0, False, ("stops", "speaks on", "speaks on"), (["okay"], [], [])),
-        ("yeah yeah okay", 25, 5.0, False, ("stops", "speaks on", "speaks on"), (["yeah yeah okay"], [], [])),
-        ("", 12, 5.0, False, ("pauses", "speaks on", "speaks on"), ([], [], [])),
-        ("stop it now", 30, 5.0, True, ("stops", "stops", "stops"), (["stop it now"],) * 3),
-        ("yes", 8, 2.3, False, ("stops", "speaks on", "speaks on"), (["yes"],) * 3),
+        ("okay", 12, 5.0, "cancel", ("stops", "speaks on", "speaks on"), (["okay"], [], [])),
+        ("yeah yeah okay", 25, 5.0, "cancel", ("stops", "speaks on", "speaks on"), (["yeah yeah okay"], [], [])),
+        ("", 12, 5.0, "cancel", ("pauses", "speaks on", "speaks on"), ([], [], [])),
+        ("stop it now", 30, 5.0, "confirm", ("stops", "stops", "stops"), (["stop it now"],) * 3),
+        ("yes", 8, 2.3, "release", ("stops", "speaks on", "speaks on"), (["yes"],) * 3),
     ],
     ids=["backchannel", "long backchannel", "cough", "interruption", "answer as the agent ends"],
 )
 @pytest.mark.parametrize("column", COLUMNS)
-def test_a_sound_over_the_agent(column, text, windows, agent, is_interruption, did, turns):
+def test_a_sound_over_the_agent(column, text, windows, agent, decision, did, turns):
     async def body(call: VirtualCall) -> None:
         await sound(call, text, windows=windows, agent=agent)
 
+    is_interruption = decision == "confirm"
     confirm_at = 2.6 if is_interruption else 99.0
     call = run_column(column, body, is_interruption=is_interruption, confirm_at=confirm_at)
     index = COLUMNS.index(column)
     assert (agent_did(call), call.finals(), call.agent.asked) == (did[index], turns[index], turns[index])
+    assert call.kinds() == (["hold", decision] if column == "with the gate" else [])
 
 
 @pytest.mark.parametrize(
