@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from livekit import rtc
+from livekit.agents import Agent
 from livekit.agents.voice.io import AudioOutput
 
 from echo_room import RATE, level, room, voice
 from livekit_call import Call, HandSTT, StubSession, settle
+from livekit_session import SilentRealtimeModel
 from prosody_gate import OptionError
 from prosody_gate.livekit import ProsodyGate
 from prosody_gate.livekit.agent_audio_tap import AgentAudioTap
 from prosody_gate.livekit.guarded_microphone import GuardedMicrophone
 from prosody_gate.livekit.testing import SilentOutput
+from virtual_session import VirtualCall, run_virtual
 
 BLOCK = 160
 
@@ -126,34 +130,37 @@ def test_a_second_stream_gets_the_frames_as_the_first_had_them_and_takes_over_wh
 
 def test_speech_to_text_gets_each_frame_cleaned_whoever_has_it_first():
     microphone, got = cleaning(), []
+    reader = microphone.reader(got.append)
     early, late = frame_of(np.full(BLOCK, 100)), frame_of(np.full(BLOCK, 80))
-    microphone.when_clean(early, got.append)
+    reader.push(early)
     assert got == []
     cleaned = microphone.clean(early, microphone.stream)
     assert got == [cleaned]
     cleaned = microphone.clean(late, microphone.stream)
-    microphone.when_clean(late, got.append)
+    reader.push(late)
     assert got[1] is cleaned
 
 
 def test_silence_that_livekit_puts_in_place_of_a_frame_does_not_wait():
     microphone, got = cleaning(), []
+    reader = microphone.reader(got.append)
     silence, frame = frame_of(np.zeros(BLOCK)), frame_of(np.full(BLOCK, 100))
-    microphone.when_clean(silence, got.append)
+    reader.push(silence)
     assert got == [silence]
-    microphone.when_clean(frame, got.append)
-    microphone.when_clean(silence, got.append)  # after one that waits: in its order
+    reader.push(frame)
+    reader.push(silence)  # after one that waits: in its order
     assert got == [silence]
     cleaned = microphone.clean(frame, microphone.stream)
-    microphone.deliver_waiting()
+    reader.deliver_waiting()
     assert got == [silence, cleaned, silence]
 
 
 def test_frames_that_the_vad_never_gets_wait_for_a_moment_and_soon_not_at_all(caplog):
     microphone, got = cleaning(), []
+    reader = microphone.reader(got.append)
     frames = [frame_of(np.full(BLOCK, value)) for value in range(1, 40)]
     for index, frame in enumerate(frames):
-        microphone.when_clean(frame, got.append)
+        reader.push(frame)
         microphone.clean(frame_of(np.full(BLOCK, 100)), microphone.stream)
         assert len(got) >= index - 3
     assert got == frames
@@ -163,12 +170,80 @@ def test_frames_that_the_vad_never_gets_wait_for_a_moment_and_soon_not_at_all(ca
     ]
 
 
+def test_readers_do_not_wait_for_each_other_and_one_that_takes_no_frame_any_more_harms_nobody():
+    def broken(frame: rtc.AudioFrame) -> None:
+        raise RuntimeError("input ended")
+
+    microphone, got = cleaning(), []
+    other, ended, reader = microphone.reader(broken), microphone.reader(broken), microphone.reader(got.append)
+    for _ in range(30):
+        frame = frame_of(np.full(BLOCK, 100))
+        other.push(frame_of(np.full(BLOCK, 7)))  # of another microphone
+        ended.push(frame)
+        reader.push(frame)
+        cleaned = microphone.clean(frame, microphone.stream)
+        assert got[-1] is cleaned
+        if other._unknown_in_a_row >= 20:
+            break
+    reader.push(frame := frame_of(np.full(BLOCK, 100)))
+    reader.close()
+    microphone.clean(frame, microphone.stream)
+    assert frame not in got
+
+
+def test_a_second_session_gets_its_own_frames_as_they_are_and_the_first_one_cleaned_ones(caplog):
+    async def go() -> None:
+        async with Call(attach=False, echo_guard=True).with_stt() as call:
+            prepared = cleaning()
+            microphone = call.gate._microphone
+            microphone._guard, microphone._clock = prepared._guard, prepared._clock
+            microphone._played, microphone._arrival = prepared._played, prepared._arrival
+            second = call.stt.stream()
+            await settle()
+            first, heard = call.recogniser.streams[0], {0: [], 1: []}
+            for index, stream in enumerate((first, call.recogniser.streams[1])):
+                stream.push_frame = heard[index].append
+            for number in range(60):
+                prepared._clock.now += 0.032
+                frame, others = frame_of(np.full(512, 100)), frame_of(np.full(512, 7))
+                if not 20 <= number < 50:  # on hold meanwhile
+                    call.stt_stream.push_frame(frame)
+                    call.stream.push_frame(frame)
+                second.push_frame(others)
+                assert heard[1][-1] is others
+                await settle()
+            await second.aclose()
+            # The first of all comes before anybody feeds the guard.
+            assert [int(np.median(samples_of(frame))) for frame in heard[0][1:]] == [50] * 29
+            assert not [line for line in lines(caplog) if "echo" in line]
+
+    asyncio.run(go())
+
+
+def test_a_realtime_model_gets_what_the_vad_gets():
+    async def main() -> list[int]:
+        model = SilentRealtimeModel()
+        async with VirtualCall(agent=Agent(instructions="test", llm=model), gate={"echo_guard": True}) as call:
+            microphone = call.gate._microphone
+            microphone._clock, microphone._make_canceller = time.time, lambda rate: Halving()
+            await call.silence(0.2)
+            call.speak(4.0)
+            await call.silence(2.5)  # past the warm-up
+            call.session.update_agent(Agent(instructions="test", llm=model))
+            await call.silence(2.5)
+            call.speak(1.0)
+            await call.audio("s" * 10)
+            return [int(np.median(samples_of(frame))) for frame in model.audio[-8:]]
+
+    assert run_virtual(main) == [450] * 8
+
+
 def test_a_canceller_that_breaks_is_one_line_and_everything_passes_from_then_on(caplog):
     got: list[Any] = []
     microphone = cleaning(Breaking)
     frame = frame_of(np.full(BLOCK, 100))
     assert microphone.clean(frame, microphone.stream) is frame
-    microphone.when_clean(frame, got.append)
+    microphone.reader(got.append).push(frame)
     assert got == [frame]
     assert not microphone.is_on
     assert lines(caplog) == ["echo guard: failed (it broke); the call goes on without it"]

@@ -110,7 +110,7 @@ class Answering(Agent):
 
 
 class SilentRealtimeModel(llm.RealtimeModel):
-    """A realtime model that leaves turn taking to the session, and keeps the commands it gets."""
+    """A realtime model that leaves turn taking to the session, and keeps the commands and the audio it gets."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -124,6 +124,7 @@ class SilentRealtimeModel(llm.RealtimeModel):
             )
         )
         self.commands: list[str] = []
+        self.audio: list[rtc.AudioFrame] = []
 
     def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession:
         return _SilentRealtimeSession(self)
@@ -150,7 +151,8 @@ class _SilentRealtimeSession(llm.RealtimeSession):
 
     def update_options(self, **options: Any) -> None: ...
 
-    def push_audio(self, frame: rtc.AudioFrame) -> None: ...
+    def push_audio(self, frame: rtc.AudioFrame) -> None:
+        self._realtime_model.audio.append(frame)
 
     def push_video(self, frame: rtc.VideoFrame) -> None: ...
 

@@ -161,7 +161,7 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     ) -> None:
         self._inner = inner
         self._driver = driver
-        self._microphone = microphone
+        self._cleaned = None if microphone is None else microphone.reader(self._push)
         self._hold = hold
         self._claim = claim
         self._follows = False
@@ -211,14 +211,15 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     def push_frame(self, frame: rtc.AudioFrame) -> None:
         """Hand a frame to the recogniser, without the agent's voice where there is an echo guard for it."""
         self._check_not_closed()
-        if self._claim.claim(self):
+        is_the_gates = self._claim.claim(self)
+        if is_the_gates:
             # In place of audio that is not for it (echo warm-up, speech that is not to be interrupted) the session
             # gives the recogniser digital silence.
             self._driver.gets_transcripts = bool(np.frombuffer(frame.data, np.int16).any())
-        if self._microphone is None:
+        if self._cleaned is None or not is_the_gates:
             self._push(frame)
         else:
-            self._microphone.when_clean(frame, self._push)
+            self._cleaned.push(frame)
 
     def _push(self, frame: rtc.AudioFrame) -> None:
         self._clock.pushed(frame)
@@ -308,8 +309,8 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         self._set_timer()
 
     def _deliver_waiting(self) -> None:
-        if self._microphone is not None:
-            self._microphone.deliver_waiting()
+        if self._cleaned is not None:
+            self._cleaned.deliver_waiting()
 
     def _set_timer(self) -> None:
         loop, since = asyncio.get_running_loop(), self._hold.held_since
@@ -325,6 +326,8 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
     def _detach(self) -> None:
         self._driver.unfollow(self)
         self._claim.leave(self)
+        if self._cleaned is not None:
+            self._cleaned.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal
+from weakref import WeakSet
 
 import numpy as np
 from livekit import rtc
@@ -16,24 +17,17 @@ from ..echo import EchoCanceller, EchoFinding, EchoGuard, Samples, make_webrtc_c
 from ..errors import OptionError
 from ..session import ArrivalClock, PlayedAudio
 from .agent_audio_tap import tap_output
+from .cleaned_frames import CleanedFrames
 
 logger = logging.getLogger("prosody_gate")
 
 EchoGuardMode = Literal["auto"] | bool
 
 REMEMBERED: Final = 64
-"""Cleaned frames that are kept for the speech-to-text, which gets the same ones a moment earlier or later."""
+"""Cleaned frames that are kept for those who get the same ones a moment earlier or later."""
 
 LEAD: Final = 0.05
 """Seconds by which the guard is told ahead what will be played: the output's own clock may be late by some of them."""
-
-MAX_WAITING: Final = 4
-"""Frames that may wait for the VAD to get them; then the speech-to-text gets the oldest as it is."""
-
-APART: Final = 20
-"""Frames in a row that the VAD never got, from which the speech-to-text has others: they need not wait any more."""
-
-Deliver = Callable[[rtc.AudioFrame], None]
 
 
 class GuardedMicrophone:
@@ -62,9 +56,8 @@ class GuardedMicrophone:
         self._guard: EchoGuard | None = None
         self._stream: object | None = None
         self._cleaned: deque[tuple[rtc.AudioFrame, rtc.AudioFrame]] = deque(maxlen=REMEMBERED)
-        self._waiting: deque[tuple[rtc.AudioFrame, Deliver]] = deque()
+        self._readers: WeakSet[CleanedFrames] = WeakSet()
         self._session: AgentSession[Any] | None = None
-        self._unknown_in_a_row = 0
         self._was_found = False
         self._is_off = False
         self._warned_of_output = False
@@ -77,6 +70,11 @@ class GuardedMicrophone:
     def is_on(self) -> bool:
         """Whether frames are cleaned: not after an error."""
         return not self._is_off
+
+    @property
+    def cleans(self) -> bool:
+        """Whether frames that come now are going to be cleaned: somebody feeds the guard."""
+        return self.is_on and self._stream is not None
 
     @property
     def echo(self) -> EchoFinding | None:
@@ -95,7 +93,7 @@ class GuardedMicrophone:
     def close(self) -> None:
         """Detach from the session: all frames pass as they are from now on."""
         self._is_off = True
-        self.deliver_waiting()
+        self._deliver_waiting()
         if self._session is not None:
             self._session.off("speech_created", self._on_speech)
             self._session.off("agent_state_changed", self._on_speech)
@@ -113,47 +111,36 @@ class GuardedMicrophone:
         if self._stream is None:
             self._stream = stream
         if self._stream is not stream:
-            return self._known(frame) or frame
+            return self.cleaned(frame) or frame
         try:
             cleaned = self._clean(frame)
         except Exception as error:
             self.fail(error)
             return frame
         self._cleaned.append((frame, cleaned))
-        while any(frame is waiting for waiting, _ in self._waiting):
-            self._deliver_oldest()
+        for reader in tuple(self._readers):
+            reader.was_cleaned(frame)
         return cleaned
+
+    def cleaned(self, frame: rtc.AudioFrame) -> rtc.AudioFrame | None:
+        """One of the newest frames as it was cleaned; None for one that was not."""
+        return next((cleaned for known, cleaned in reversed(self._cleaned) if known is frame), None)
 
     def leave(self, stream: object) -> None:
         """The stream ends: the next one that has frames feeds the guard."""
         if self._stream is stream:
             self._stream = None
-            self.deliver_waiting()
+            self._deliver_waiting()
 
-    def when_clean(self, frame: rtc.AudioFrame, deliver: Deliver) -> None:
-        """Hand a frame on once the VAD's stream has had it cleaned: at once, or within the same turn of the event loop.
-
-        Frames that the VAD's stream does not get follow in their order, as they are: silence that LiveKit puts in place
-        of a frame, what an agent's own `stt_node` made of it.
+    def reader(self, deliver: Callable[[rtc.AudioFrame], None]) -> CleanedFrames:
+        """The same frames for somebody beside the VAD's stream.
 
         Args:
-            frame: As it came to the speech-to-text.
-            deliver: Called with the cleaned frame.
+            deliver: Called with each frame, cleaned.
         """
-        if self._is_off or self._stream is None or self._unknown_in_a_row >= APART:
-            deliver(frame)
-            return
-        if not self._waiting and (self._known(frame) is not None or not any(frame.data)):
-            deliver(self._known(frame) or frame)
-            return
-        self._waiting.append((frame, deliver))
-        if len(self._waiting) > MAX_WAITING:
-            self._deliver_oldest()
-
-    def deliver_waiting(self) -> None:
-        """Hand on all that waits, in its order."""
-        while self._waiting:
-            self._deliver_oldest()
+        reader = CleanedFrames(self, deliver)
+        self._readers.add(reader)
+        return reader
 
     def fail(self, error: Exception) -> None:
         """The guard cannot go on; the call does."""
@@ -165,7 +152,7 @@ class GuardedMicrophone:
             message = f"echo guard: failed ({message})"
         logger.warning("%s; the call goes on without it", message)
         logger.debug("the echo guard's error", exc_info=error)
-        self.deliver_waiting()
+        self._deliver_waiting()
 
     def _clean(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         if self._guard is None:
@@ -194,20 +181,9 @@ class GuardedMicrophone:
             return frame
         return rtc.AudioFrame(cleaned.tobytes(), frame.sample_rate, 1, len(cleaned), userdata=frame.userdata)
 
-    def _known(self, frame: rtc.AudioFrame) -> rtc.AudioFrame | None:
-        return next((cleaned for known, cleaned in reversed(self._cleaned) if known is frame), None)
-
-    def _deliver_oldest(self) -> None:
-        waiting, deliver = self._waiting.popleft()
-        known = self._known(waiting)
-        self._unknown_in_a_row = 0 if known is not None else self._unknown_in_a_row + 1
-        deliver(known or waiting)
-        if self._unknown_in_a_row == APART:
-            logger.warning(
-                "echo guard: the speech-to-text gets other audio than the VAD (an stt_node that changes it?): "
-                "the agent's voice is not cancelled in it"
-            )
-            self.deliver_waiting()
+    def _deliver_waiting(self) -> None:
+        for reader in tuple(self._readers):
+            reader.deliver_waiting()
 
     def _on_speech(self, event: object) -> None:
         if self._session is not None and not self._is_off:

@@ -33,7 +33,7 @@ from .gated_vad import GatedVAD
 from .guarded_microphone import EchoGuardMode, GuardedMicrophone, echo_guard_mode
 from .louder_vad import LouderVAD
 from .overlapping_speech import emit_overlapping_speech
-from .realtime_input import clear_realtime_input
+from .realtime_input import clear_realtime_input, guard_realtime_input
 from .session_checks import SessionChecks
 from .session_facts import agent_in_charge, is_push_to_talk, linked_participant, note_presence
 from .telemetry import Telemetry
@@ -249,7 +249,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         if self._microphone is not None:
             self._microphone.attach(session)
         self._checks.check_session(session)
-        self._checks.check_agent(agent_in_charge(self._session))
+        self._look_at_agent()
         if session.agent_state == "speaking":
             self._driver.agent_changed(True)
 
@@ -282,7 +282,13 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         # From speaking to thinking a tool runs, and the reply goes on: nobody has handed over the floor.
         self._driver.agent_changed(event.new_state == "speaking", keeps_floor=event.new_state == "thinking")
-        self._checks.check_agent(agent_in_charge(self._session))
+        self._look_at_agent()
+
+    def _look_at_agent(self) -> None:
+        agent = agent_in_charge(self._session)
+        self._checks.check_agent(agent)
+        if agent is not None and self._microphone is not None and self._microphone.is_on:
+            guard_realtime_input(agent, self._microphone)
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         if self._session is not None:
