@@ -113,6 +113,11 @@ class GateFactory:
         """How much louder than recorded the gate and its VAD get the user, in dB."""
         return 0.0 if self.profile is None else self.profile.input_gain_db
 
+    @property
+    def echo_guard(self) -> bool:
+        """Whether the profile wants the agent's voice taken out of the user's."""
+        return self.profile is not None and self.profile.echo_guard
+
     def make_listener(self, *, between_blocks: Callable[[], None] | None = None) -> Listener | None:
         """A fresh listener as these gates get it; None where they get none.
 

@@ -8,8 +8,12 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
-from echo_room import RATE, room, voice
+from echo_room import RATE, level, room, voice
+from prosody_gate import GateFactory
+from prosody_gate.bench import Call
 from prosody_gate.cli import app
+from prosody_gate.tuning import TuneSettings
+from prosody_gate.tuning.front_end import FrontEnd
 
 LIGHT = ("--vad", "webrtc", "--no-listener")
 PROFILE = '[microphone]\nname = "speakerphone"\necho_guard = true\n'
@@ -75,3 +79,41 @@ def test_without_the_module_the_option_is_one_clear_line(folder: Path, monkeypat
     assert result.exit_code == 2
     assert result.stderr.startswith("prosody-gate: error: echo guard: the installed livekit package has no Audio")
     assert result.stderr.count("\n") == 1
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, *LIGHT], catch_exceptions=False)
+
+
+def test_bench_judges_the_calls_of_a_profile_with_a_guard_without_the_agents_voice(folder: Path) -> None:
+    events = [{"label": "noise", "start": 4.0, "end": 7.9}]
+    call = {"audio": "echo.flac", "agent_channel": 0, "user_channel": 1, "events": events}
+    (folder / "calls.jsonl").write_text(json.dumps(call) + "\n", encoding="utf-8")
+
+    def judged(*arguments: str) -> tuple[int, bool | None]:
+        result = json.loads(invoke("bench", "calls.jsonl", "--json", *arguments).stdout)
+        (rule,) = [system for system in result["systems"] if system["name"] == "speech 0.2 s"]
+        return rule["false_interruptions"]["count"], result["settings"].get("echo_guard")
+
+    assert judged() == (1, None)
+    assert judged("--profile", "p.toml") == (0, True)
+
+
+def test_a_search_gets_the_calls_of_a_profile_with_a_guard_without_the_agents_voice(folder: Path) -> None:
+    path = folder / "echo.flac"
+    call = Call(1, "echo.flac", "echo.flac", path, user_channel=1, agent_channel=0, agent=(), events=())
+    loud = {}
+    for profile in (None, "p.toml"):
+        gates = GateFactory.create(profile, listener=False)
+        frames = FrontEnd(TuneSettings(gates=gates, vad="webrtc")).stream(call).stream.frames
+        assert frames is not None
+        loud[profile] = level(np.concatenate(frames)[4 * RATE :])
+    assert loud["p.toml"] < 0.2 * loud[None]
+
+
+def test_label_asks_about_no_echo_where_the_profile_has_a_guard(folder: Path) -> None:
+    arguments = ("label", "echo.flac", "--agent-channel", "0", "--user-channel", "1", "--silent")
+    assert "no overlap found" not in invoke(*arguments).output
+    assert "no overlap found" in invoke(*arguments, "--profile", "p.toml").output
+    warned = invoke("label", "mono.wav", "--profile", "p.toml", "--silent")
+    assert "without --agent-channel N it is off" in warned.stderr

@@ -30,6 +30,8 @@ class BenchSettings:
     """What finds speech."""
     input_gain_db: float = 0.0
     """How much louder than recorded every system gets the user, in dB."""
+    echo_guard: bool = False
+    """Whether what is on the agent's channel of a call is cancelled in the user's."""
     scene: SceneOptions = field(default_factory=SceneOptions)
     """How clips are made harder."""
     interim_lag: float | None = 0.3
@@ -59,6 +61,7 @@ class BenchSettings:
             self.options,
             vad=self.vad,
             input_gain_db=self.input_gain_db,
+            echo_guard=self.echo_guard,
             scene=self.scene,
             interim_lag=self.interim_lag,
         )
@@ -71,6 +74,8 @@ class BenchSettings:
         else:
             settings["vad"] = self.vad
             settings["input_gain_db"] = self.input_gain_db
+        if kind == "calls" and self.echo_guard:
+            settings["echo_guard"] = True
         if kind == "clips":
             settings["scene"] = self.scene.to_dict()
         return settings

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, amplified
+from ..echo import guarded_frames, recording_guard
 from ..errors import AudioError
 from ..gate import Gate, GateEvent, GateOptions, Transcript
 from ..replay import (
@@ -146,6 +147,7 @@ class ItemStreamReader:
         options: Their VAD thresholds find the user's speech.
         vad: What finds speech.
         input_gain_db: How much louder than recorded gate and VAD get the user, in dB.
+        echo_guard: Whether what is on the agent's channel of a call is cancelled in the user's.
         scene: How clips are put into scenes.
         interim_lag: For overlaps without audio: seconds from a word's end to its interim transcript; None for no
             transcripts.
@@ -160,12 +162,14 @@ class ItemStreamReader:
         *,
         vad: DetectorName = "silero",
         input_gain_db: float = 0.0,
+        echo_guard: bool = False,
         scene: SceneOptions | None = None,
         interim_lag: float | None = 0.3,
     ) -> None:
         self._options = options
         self._vad = vad
         self._gain_db = input_gain_db
+        self._echo_guard = echo_guard
         self._scenes = SceneMaker(SceneOptions() if scene is None else scene)
         self._interim_lag = interim_lag
         self._detector: SpeechDetector | None = None
@@ -202,7 +206,10 @@ class ItemStreamReader:
             agent = call.agent
             if call.agent_channel is not None:
                 agent = spans_of_channel(read_frames(recording, call.agent_channel), self._fresh_detector())
-            frames = amplified(np.stack(list(read_frames(recording, call.user_channel))), self._gain_db)
+            heard = read_frames(recording, call.user_channel)
+            if self._echo_guard and call.agent_channel is not None:
+                heard = guarded_frames(heard, read_frames(recording, call.agent_channel), recording_guard())
+            frames = amplified(np.stack(list(heard)), self._gain_db)
             duration = recording.duration
         return ItemStream.of(
             self._probabilities(frames), agent, call.transcripts, self._options, frames=frames, duration=duration

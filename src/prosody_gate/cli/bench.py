@@ -224,6 +224,7 @@ def bench(
         options=setup.options,
         vad=vad,  # type: ignore[arg-type]
         input_gain_db=setup.input_gain_db,
+        echo_guard=setup.echo_guard,
         scene=SceneOptions(**scene),  # type: ignore[arg-type]
         interim_lag=0.3 if interim_lag is None else interim_lag,
         sweep=_sensitivities(sweep),

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from ..errors import OptionError
 from ..gate import GateOptions
 from ..gate_factory import GateFactory
 from ..lexicon import language_code
 from ..listener import LISTENER_LANGUAGE
+
+if TYPE_CHECKING:
+    from ..echo import EchoGuard
+    from .recordings import Channels
 
 
 def gates_from_command_line(
@@ -51,6 +57,34 @@ def gates_from_command_line(
         given_by="command line",
         **fields,
     )
+
+
+def guard_from_command_line(gates: GateFactory, channels: Channels, *, wanted: bool | None = None) -> EchoGuard | None:
+    """The echo guard as the command line has it, or else the profile; None for none.
+
+    Args:
+        gates: Know the profile.
+        channels: Of the recording.
+        wanted: Whether `--echo-guard` was given.
+
+    Raises:
+        OptionError: It was given, and there is no agent's channel.
+        ModelError: There is no canceller in the installed `livekit` package.
+    """
+    from ..echo import recording_guard
+
+    if not (gates.echo_guard if wanted is None else wanted):
+        return None
+    if channels.agent is not None:
+        return recording_guard()
+    if wanted:
+        raise OptionError("--echo-guard: needs what the agent plays; expected --agent-channel N")
+    typer.echo(
+        "prosody-gate: warning: the profile's echo_guard needs what the agent plays; "
+        "without --agent-channel N it is off",
+        err=True,
+    )
+    return None
 
 
 def _fields(option: Sequence[str]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def label(
     from ..labelling import HELP, Labelling, LabelStore, proposals_of
     from ..replay import replay
     from ..vad import create_detector
-    from .gate_setup import gates_from_command_line
+    from .gate_setup import gates_from_command_line, guard_from_command_line
     from .progress import progress_of
     from .recordings import choose_channels
 
@@ -106,7 +106,7 @@ def label(
         check_writable(manifest)
         store = LabelStore(manifest, _line(call, manifest, channels, recording, speaker))
         passes = 1 if channels.agent is None else 2
-        gate = setup.gate()
+        gate, guard = setup.gate(), guard_from_command_line(setup, channels)
         with progress_of(passes * recording.duration) as advance:
             result = replay(
                 recording,
@@ -116,6 +116,7 @@ def label(
                 agent=channels.agent_speech,
                 detector=detector,
                 trace=True,
+                echo_guard=guard,
                 progress=advance,
             )
         samples, sample_rate = recording.read(channels.user), recording.sample_rate

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ..errors import OptionError
 from .arguments import (
     GATE,
     OUTPUT,
@@ -30,10 +29,7 @@ from .json_output import is_alone, name_json_file
 from .one_line_errors import warn
 
 if TYPE_CHECKING:
-    from ..echo import EchoGuard
-    from ..profile import Profile
     from ..replay import ReplayResult
-    from .recordings import Channels
 
 PART: Final = "A part of a long recording"
 """Panel of the help."""
@@ -134,7 +130,7 @@ def run(
     from ..replay import length_with_leads, read_transcripts, replay, replay_part
     from ..report import check_plot_path, plot_timeline, to_json
     from ..vad import create_detector
-    from .gate_setup import gates_from_command_line
+    from .gate_setup import gates_from_command_line, guard_from_command_line
     from .progress import progress_of
     from .recordings import check_recording, choose_channels, choose_part
 
@@ -158,7 +154,7 @@ def run(
             warning = None if channel is None else check_recording(checked, channel)
             if warning is not None:
                 warn(warning)
-        guard = _echo_guard(echo_guard, setup.profile, channels)
+        guard = guard_from_command_line(setup, channels, wanted=echo_guard)
         gate = setup.gate(expects_transcripts=transcripts is not None)
         seconds = recording.duration if part is None else length_with_leads(recording, part)
         passes = 1 if channels.agent is None else 2
@@ -202,25 +198,6 @@ def run(
     name_json_file(as_json)
     if plot is not None:
         typer.echo(f"picture: {plot}")
-
-
-def _echo_guard(wanted: bool | None, profile: Profile | None, channels: Channels) -> EchoGuard | None:
-    """The echo guard as the command line has it, or else the profile."""
-    from ..echo import recording_guard
-
-    by_profile = wanted is None and profile is not None and profile.echo_guard
-    if not (wanted or by_profile):
-        return None
-    if channels.agent is None:
-        if wanted:
-            raise OptionError("--echo-guard: needs what the agent plays; expected --agent-channel N")
-        typer.echo(
-            "prosody-gate: warning: the profile's echo_guard needs what the agent plays; "
-            "without --agent-channel N it is off",
-            err=True,
-        )
-        return None
-    return recording_guard()
 
 
 def _print_for_people(result: ReplayResult, *, with_table: bool) -> None:

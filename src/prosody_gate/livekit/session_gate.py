@@ -116,8 +116,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         )
         # A model that is missing or damaged is an error now, not with the first audio of the call.
         self._factory.gate(listener=None)
-        profile_wants_guard = self._factory.profile is not None and self._factory.profile.echo_guard
-        mode = echo_guard_mode(echo_guard, by_profile=profile_wants_guard)
+        mode = echo_guard_mode(echo_guard, by_profile=self._factory.echo_guard)
         self._microphone = GuardedMicrophone(mode) if mode is not False else None
         self._echo_guard_stt = echo_guard_stt
         self._listener = _listener_thread(self._factory)

@@ -250,6 +250,7 @@ class FrontEnd:
             settings.start,
             vad=settings.vad,
             input_gain_db=settings.gates.input_gain_db,
+            echo_guard=settings.gates.echo_guard,
             scene=settings.scene,
         )
 
