@@ -353,6 +353,26 @@ def test_a_final_of_the_users_turn_and_a_backchannel_brings_the_turn(late: bool,
     run_virtual(main)
 
 
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_recogniser_that_connects_again_in_mid_speech_does_not_leave_the_user_speaking(gated: bool):
+    async def main():
+        async with VirtualCall(gated=gated, turn_handling={"turn_detection": "stt"}) as call:
+            await call.silence(0.5)
+            await call.hear(SpeechEventType.START_OF_SPEECH.value)
+            call.speak(3.0)
+            await call.silence(1.0)
+            await call.hear(SpeechEventType.START_OF_SPEECH.value)  # the first one's end is lost with its connection
+            await call.silence(1.0)
+            await call.hear(SpeechEventType.END_OF_SPEECH.value)
+            await call.silence(3.0)
+            assert call.user_states() == ["speaking", "listening"]
+            handle = call.speak(1.0)
+            await call.wait(2.0)
+            assert handle.done()
+
+    run_virtual(main)
+
+
 class SecondSession:
     """Another session on the VAD and the STT of a call's, as `WarmTransferTask` opens one."""
 

@@ -140,6 +140,40 @@ def test_a_start_that_was_sent_always_gets_its_end() -> None:
     assert call.got == ["speech_start", "speech_end"]
 
 
+def test_a_start_that_was_sent_gets_the_end_of_one_that_a_new_connection_says_again() -> None:
+    call = Call()
+    call.audio("-" * 5 + "s" * 5)
+    call.send("speech_start")
+    call.driver.agent_changed(True)
+    call.audio("-" * 15)
+    call.send("speech_start")  # the connection that owed the end of the first one is gone
+    assert call.got == ["speech_start"]
+    call.send("speech_end")
+    assert call.got == ["speech_start", "speech_end"]
+    call.audio("s" * 12)
+    call.send("speech_start")
+    call.send("speech_end")
+    call.audio("-" * 60)
+    assert call.got == ["speech_start", "speech_end"]
+
+
+def test_starts_and_ends_that_pass_while_the_gate_may_hold_nothing_are_no_part_of_what_comes_later() -> None:
+    call, may_hold = Call(), True
+    call.driver._may_hold = lambda: may_hold
+    call.audio("-" * 5 + "s" * 5)
+    call.send("speech_start", "first start")
+    may_hold = False
+    call.send("speech_end", "first end")
+    call.send("speech_start", "second start")
+    may_hold = True
+    call.driver.agent_changed(True)
+    call.audio("-" * 15)
+    call.send("speech_end", "second end")
+    call.send("speech_start", "third start")
+    call.send("speech_end", "third end")
+    assert call.got == ["first start", "first end", "second start", "second end"]
+
+
 def test_a_transcript_of_no_known_speech_is_sent_unless_it_is_a_backchannel() -> None:
     call = Call()
     call.driver.agent_changed(True)

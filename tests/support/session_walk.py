@@ -53,8 +53,10 @@ class Walker(ToolCalling):
     def __init__(self, chance: random.Random) -> None:
         super().__init__(runs=chance.choice((0.1, 1.0, 3.0)))
         self.chance = chance
+        self.asked: list[str | None] = []
 
     async def llm_node(self, chat_ctx: ChatContext, tools: Any, model_settings: Any) -> Any:
+        self.asked.append(getattr(chat_ctx.items[-1], "text_content", None))
         if self.chance.random() < 0.5:
             yield "an answer"
             return
@@ -111,8 +113,14 @@ class Walk:
         stack.enter_context(mock.patch.object(TranscriptHold, "push", noted_push))
         stack.enter_context(mock.patch.object(GatedSTTStream, "_send", noted_send))
 
+    def _on_loop_error(self, loop: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, APIConnectionError):  # those that the walk makes
+            self.failures.append(f"{context['message']}: {error!r}")
+
     async def _main(self) -> None:
         chance = self.chance
+        asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
         words = {"sources": [Wavering(chance)], "transcript_timeout": chance.choice((0.0, 1.0))}
         call = VirtualCall(
             agent=Walker(chance),
@@ -176,6 +184,28 @@ class Walk:
         assert handle.done(), f"the agent cannot speak, {room}"
         assert not handle.interrupted
         assert call.playout()[-2:] == ["play", "end"], call.playout()[-4:]
+        await self._hear(call)
+
+    async def _hear(self, call: VirtualCall) -> None:
+        """The user is heard, in silence and over the agent."""
+        call.session.input.set_audio_enabled(True)
+        await call.silence(0.5)
+        asked = len(call.session.current_agent.asked)
+        await call.audio("s" * 15)
+        await call.silence(0.2)
+        await self._recognise(call, "final_transcript", "what is the price", {})
+        await call.silence(1.0)
+        assert call.session.current_agent.asked[asked : asked + 1] == ["what is the price"], "the agent is deaf"
+        await call.session.interrupt(force=True)
+        await call.silence(2.0)
+        handle = call.speak(6.0)
+        await call.silence(3.0)
+        await call.audio("s" * 12)
+        await self._recognise(call, "final_transcript", "stop", {})
+        await call.silence(0.5)
+        assert handle.interrupted, "the user cannot interrupt"
+        await call.session.interrupt(force=True)
+        await call.silence(1.0)
 
     async def do_speech(self, call: VirtualCall) -> None:
         await call.audio("s" * self.chance.choice((1, 2, 3, 5, 8, 15)))

@@ -11,6 +11,7 @@ which comes out as it went in.
 | transcript of an undecided overlap | - | held |
 | transcript of a cancelled overlap | dropped | dropped |
 | transcript of no known speech | sent | sent; dropped where it has nothing but ignore phrases |
+| start of speech again, without an end between | sent | kept from the session; the end to come is that of both |
 | end of speech | sent | held with the words before it; dropped where its start was never sent |
 | confirm, release | - | what is held of the overlap is sent, in order |
 | cancel | - | its transcripts are dropped; the end of an utterance whose start was sent is sent |
@@ -153,7 +154,7 @@ class TranscriptHold(Generic[Payload]):
         if item.kind is ItemKind.OTHER:
             return [item.payload]
         if self._driver.lets_all_pass:
-            return [*self.release(), *self._with_start(item.payload, self._utterance)]
+            return self._push_through(item)
         if item.kind is ItemKind.SPEECH_START:
             return self._push_start(item)
         if item.kind is ItemKind.SPEECH_END:
@@ -215,8 +216,19 @@ class TranscriptHold(Generic[Payload]):
         self._held.clear()
         self._utterance = _Utterance()
 
+    def _push_through(self, item: HeldItem[Payload]) -> list[Payload]:
+        out = [*self.release(), *self._with_start(item.payload, self._utterance)]
+        if item.kind is ItemKind.SPEECH_START:
+            self._utterance = _Utterance(start=item.payload)
+        elif item.kind is ItemKind.SPEECH_END:
+            self._utterance = _Utterance()
+        return out
+
     def _push_start(self, item: HeldItem[Payload]) -> list[Payload]:
         passes = self._driver.passing or not (self._driver.agent_speaking or self._driver.undecided)
+        if self._utterance.start is not None and self._utterance.start_sent:
+            # The recogniser has begun anew, without an end (a new connection): the one to come is that of both.
+            return [item.payload] if passes else []
         self._utterance = _Utterance(start=item.payload, start_sent=passes)
         return [item.payload] if passes else []
 
