@@ -5,6 +5,8 @@ The plain session, without the gate, is the yardstick: with the gate no turn is 
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 from livekit.agents import Agent, AgentSession
 from livekit.agents.stt import SpeechEventType
@@ -369,6 +371,24 @@ def test_a_recogniser_that_connects_again_in_mid_speech_does_not_leave_the_user_
             handle = call.speak(1.0)
             await call.wait(2.0)
             assert handle.done()
+
+    run_virtual(main)
+
+
+def test_an_error_while_what_is_held_is_given_up_costs_no_words():
+    async def main():
+        async with VirtualCall() as call:
+            errors: list[str] = []
+            call.gate.on("error", lambda error: errors.append(str(error)))
+            await call.silence(0.5)
+            call.speak(20.0)
+            await call.silence(0.5)
+            await call.audio("s" * 20)
+            await call.final("I think")
+            with mock.patch.object(call.session.stt._hold, "release_overdue", side_effect=ValueError("no such item")):
+                await call.wait(10.0)  # no audio, so that nothing else decides
+            assert errors == ["no such item"]
+            assert call.finals() == ["I think"]
 
     run_virtual(main)
 

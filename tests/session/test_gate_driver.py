@@ -153,3 +153,17 @@ def test_a_gate_that_cannot_be_made_leaves_everything_passing() -> None:
     assert driver.transparent
     driver.close()
     assert errors == ["no model"]
+
+
+def test_what_is_held_while_a_tool_runs_is_released_where_the_gate_may_hold_nothing_any_more() -> None:
+    driven, may_hold = Driven(), True
+    driven.driver._may_hold = lambda: may_hold
+    driven.driver.agent_changed(True)
+    driven.audio("-" * 5 + "s" * 5)
+    driven.driver.agent_changed(False, keeps_floor=True)
+    assert driven.events == ["hold"]
+    may_hold = False
+    driven.audio("-")
+    assert driven.events == ["hold", "release"]
+    driven.audio("-" * 100)
+    assert driven.events == ["hold", "release"]

@@ -129,3 +129,12 @@ def test_after_a_microphone_was_off_its_clock_begins_anew():
     clock = ArrivalClock()
     clock.begins(0.02, 10.02)
     assert clock.begins(0.02, 15.0) == pytest.approx(14.98)
+
+
+def test_a_long_piece_that_nobody_asked_for_in_time_is_no_error():
+    played = PlayedAudio()
+    played.captured(np.full(10 * RATE, 1_000, np.int16), RATE, 0.0)
+    played.started(0.0)
+    ((began, samples),) = played.until(9.0)
+    assert (began, len(samples)) == (0.0, 9 * RATE)
+    assert [began for began, _ in played.until(9.5)] == [9.0]

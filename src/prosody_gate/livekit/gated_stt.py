@@ -278,8 +278,11 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         if not self._follows:
             self._follows = True
             self._driver.follow(self)
-            # What was decided while no stream was there.
-            self._send(self._hold.gate_moved([]))
+            try:
+                # What was decided while no stream was there.
+                self._send(self._hold.gate_moved([]))
+            except Exception as error:
+                self._driver.fail(error)
         return True
 
     def _emit_error(self, api_error: Exception, recoverable: bool) -> None:
@@ -321,7 +324,12 @@ class GatedSTTStream(WrappedStream, RecognizeStream):
         self._timer = None
         # The loop may call a timer its own resolution too early.
         now = asyncio.get_running_loop().time() + TIMER_RESOLUTION
-        self._send(self._hold.release_overdue(now - self._hold.longest_hold))
+        try:
+            out = self._hold.release_overdue(now - self._hold.longest_hold)
+        except Exception as error:
+            self._driver.fail(error)
+            out = self._hold.release()
+        self._send(out)
 
     def _detach(self) -> None:
         self._driver.unfollow(self)

@@ -67,8 +67,10 @@ class WrappedStream:
 
     async def aclose(self) -> None:
         """Close this stream and the one inside."""
-        await super().aclose()  # type: ignore[misc]
-        await self._inner.aclose()
+        try:
+            await super().aclose()  # type: ignore[misc]
+        finally:
+            await self._inner.aclose()
 
     async def _metrics_monitor_task(self, event_aiter: AsyncIterable[Any]) -> None:
         # The stream inside reports; here the events are only taken out of the tee.

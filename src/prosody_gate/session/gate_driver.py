@@ -214,9 +214,13 @@ class GateDriver:
     def _ask_whether_it_may_hold(self) -> None:
         if self._may_hold is None or self.transparent:
             return
-        holds = self._holds_now()
-        if self._agent_speaks and holds != self.gate.agent_speaking:
-            change = self.gate.agent_started if holds else self.gate.agent_stopped
+        change: Callable[[float], list[GateEvent]] | None = None
+        if not self._holds_now():
+            # While a tool runs the agent is silent, and what is held stays held.
+            change = self.gate.agent_stopped if self.gate.agent_speaking or self.undecided else None
+        elif self._agent_speaks and not self.gate.agent_speaking:
+            change = self.gate.agent_started
+        if change is not None:
             self._step(lambda: change(self.time))
 
     def _holds_now(self) -> bool:

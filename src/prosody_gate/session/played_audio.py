@@ -106,7 +106,7 @@ class PlayedAudio:
             self._plays_at += min(count, len(first)) / SAMPLE_RATE
             if count < len(first):
                 self._queue.appendleft(first[count:])
-            while self._plays_at - self._played[0][0] > KEPT:
+            while len(self._played) > 1 and self._plays_at - self._played[0][0] > KEPT:
                 self._played.popleft()
 
 
