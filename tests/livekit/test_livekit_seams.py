@@ -268,6 +268,23 @@ def test_a_user_who_answers_over_the_question_whether_they_are_there_is_there(ga
     run_virtual(main)
 
 
+def test_a_user_who_is_away_is_there_again_with_a_backchannel_that_is_cancelled():
+    async def main():
+        async with VirtualCall(user_away_timeout=2.0) as call:
+            await call.silence(3.0)
+            assert call.session.user_state == "away"
+            call.speak(5.0)
+            await call.silence(0.5)
+            await call.audio("s" * 8)
+            await call.final("yes")
+            await call.silence(2.0)
+            assert call.kinds() == ["hold", "cancel"]
+            assert call.session.agent_state == "speaking"
+            assert call.user_states() == ["away", "listening"]
+
+    run_virtual(main)
+
+
 def test_a_backchannel_that_is_cancelled_restarts_the_time_until_the_user_is_away():
     async def main():
         async with VirtualCall(user_away_timeout=2.0) as call:

@@ -13,7 +13,8 @@ class StreamClaim:
 
     A session that hands over to another agent, or clears the user's turn, opens the next stream about when it closes
     the one before. A stream that gets audio beside the gate's own for longer belongs to a second session on the same
-    VAD and recogniser (LiveKit's `WarmTransferTask` opens one): it never gets the part.
+    VAD and recogniser (LiveKit's `WarmTransferTask` opens one): it does not get the part, unless nobody else asks for it
+    for as long.
     """
 
     def __init__(self) -> None:
@@ -21,11 +22,17 @@ class StreamClaim:
         self._pieces = 0
         self._since: dict[object, int] = {}
         self._others: set[object] = set()
+        self._unclaimed = 0
+        """Pieces of audio of other streams since nobody has the part."""
 
     def claim(self, stream: object) -> bool:
         """Ask for the part, at the start of a stream and with each piece of its audio; whether it has the part."""
-        if self._primary is None and stream not in self._others:
-            self._primary = stream
+        if self._primary is None:
+            # In the end even another one, or a session that two sessions' streams came in turn for would have no gate.
+            self._unclaimed += stream in self._others
+            if stream not in self._others or self._unclaimed >= BESIDE:
+                self._primary, self._unclaimed = stream, 0
+                self._others.discard(stream)
         if self._primary is stream:
             self._pieces += 1
             return True
