@@ -13,8 +13,8 @@ class StreamClaim:
 
     A session that hands over to another agent, or clears the user's turn, opens the next stream about when it closes
     the one before. A stream that gets audio beside the gate's own for longer belongs to a second session on the same
-    VAD and recogniser (LiveKit's `WarmTransferTask` opens one): it does not get the part, unless nobody else asks for it
-    for as long.
+    VAD and recogniser (LiveKit's `WarmTransferTask` opens one): it does not get the part, unless nobody else asks for
+    it for as long.
     """
 
     def __init__(self) -> None:
