@@ -5,6 +5,8 @@
 One core, medians over one recording. Idle: the agent is silent. Overlap: the agent speaks throughout and nothing is
 ever decided, so that every frame of speech is a frame of an overlap. Echo guard: the agent plays the recording and the
 microphone has it 0.1 s later; its longest frame is one in which the delay is measured, or one beside new cancellers.
+Onset: the CPU time of the event loop's thread for the frame in which an overlap begins, with the default listener on a
+thread of its own, as in a session.
 """
 
 from __future__ import annotations
@@ -24,13 +26,18 @@ import psutil
 from prosody_gate.audio import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE, AudioFile
 from prosody_gate.echo import EchoGuard, to_int16
 from prosody_gate.gate import Gate, GateOptions, GateState
+from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.listener import PocketSphinxListener
 from prosody_gate.replay import read_frames
+from prosody_gate.session import ThreadedListener, breathe
 from prosody_gate.vad import create_detector
 
 UNDECIDED = GateOptions(confirm_probability=0.999, sensitivity=0.0, prior=-5.0, max_hold=30.0)
 GATES = 40
+ONSET_RUNS = 5
+PACE = 0.004
+"""Seconds between two frames, in which the listener's thread works: eight times as fast as a call."""
 ECHO_DELAY = 3 * FRAME_DURATION
 Frames = list[npt.NDArray[np.float32]]
 
@@ -74,6 +81,25 @@ def echo_guard_times(frames: Frames) -> list[float]:
     return taken
 
 
+def onset_times(frames: Frames, probabilities: list[float]) -> list[float]:
+    """Seconds of CPU for each frame in which an overlap begins."""
+    factory, taken = GateFactory.create(), []
+    listener = factory.make_listener(between_blocks=breathe)
+    for _ in range(ONSET_RUNS):
+        threaded = None if listener is None else ThreadedListener(listener)
+        gate = factory.gate(options=UNDECIDED, listener=threaded)
+        gate.agent_started(float("-inf"))
+        for frame, probability in zip(frames, probabilities, strict=True):
+            before, start = gate.state, time.thread_time()
+            gate.push(frame, probability)
+            if gate.state is GateState.HOLDING and before is not GateState.HOLDING:
+                taken.append(time.thread_time() - start)
+            time.sleep(PACE)
+        if threaded is not None:
+            threaded.close(wait=60.0)
+    return taken
+
+
 def memory_per_gate(frames: Frames, lexicon: Lexicon, *, listener: bool) -> float:
     """Resident MB that one more gate adds, after it has seen speech."""
     process = psutil.Process()
@@ -111,6 +137,7 @@ def measure(path: Path) -> dict[str, object]:
 
     overlap, with_listener = overlap_frames(None), overlap_frames(PocketSphinxListener())
     base = float(np.median(silero))
+    onsets = onset_times(frames, probabilities)
     guard = echo_guard_times(frames)
     listening = (sum(with_listener) - sum(overlap)) / (len(overlap) * FRAME_DURATION)
     return {
@@ -123,6 +150,8 @@ def measure(path: Path) -> dict[str, object]:
         "overlap_ms": round(float(np.median(overlap)) * 1e3, 4),
         "overlap_ratio": round(float(np.median(overlap)) / base, 3),
         "listener_share_of_real_time": round(listening, 4),
+        "onset_ms": round(float(np.median(onsets)) * 1e3, 2),
+        "onset_longest_ms": round(max(onsets) * 1e3, 2),
         "echo_guard_ms": round(float(np.median(guard)) * 1e3, 4),
         "echo_guard_ratio": round(float(np.median(guard)) / base, 3),
         "echo_guard_longest_ms": round(max(guard) * 1e3, 2),
