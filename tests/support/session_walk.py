@@ -46,6 +46,9 @@ WEIGHTS = {
 }
 """How often a step is taken, against the 1 of the others."""
 
+HEARD_EVERY = 3
+"""Rests from one look at whether the user is heard to the next."""
+
 
 class Walker(ToolCalling):
     """Answers some turns at once and some with a tool."""
@@ -83,7 +86,7 @@ class Walk:
         self.decisions: Counter[str] = Counter()
         self.failures: list[str] = []
         self.kept: list[tuple[str, str, dict[str, Any]]] = []
-        self.number = 0
+        self.number = self.rests = 0
 
     def run(self) -> None:
         """Walk; raises AssertionError where a promise is broken."""
@@ -184,7 +187,9 @@ class Walk:
         assert handle.done(), f"the agent cannot speak, {room}"
         assert not handle.interrupted
         assert call.playout()[-2:] == ["play", "end"], call.playout()[-4:]
-        await self._hear(call)
+        self.rests += 1
+        if self.rests % HEARD_EVERY == 0:
+            await self._hear(call)
 
     async def _hear(self, call: VirtualCall) -> None:
         """The user is heard, in silence and over the agent."""
@@ -205,7 +210,7 @@ class Walk:
         await call.silence(0.5)
         assert handle.interrupted, "the user cannot interrupt"
         await call.session.interrupt(force=True)
-        await call.silence(1.0)
+        await call.wait(4.0)  # a tool may run
 
     async def do_speech(self, call: VirtualCall) -> None:
         await call.audio("s" * self.chance.choice((1, 2, 3, 5, 8, 15)))
