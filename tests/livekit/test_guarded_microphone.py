@@ -128,6 +128,18 @@ def test_a_second_stream_gets_the_frames_as_the_first_had_them_and_takes_over_wh
     assert np.all(samples_of(microphone.clean(frame_of(np.full(BLOCK, 80)), second)) == 40)
 
 
+def test_the_stream_of_a_second_session_does_not_feed_the_guard_when_the_first_one_opens_another():
+    microphone = cleaning()
+    second, successor = object(), object()
+    for _ in range(30):
+        microphone.clean(frame_of(np.full(BLOCK, 7)), second)
+        microphone.clean(frame_of(np.full(BLOCK, 100)), microphone.stream)
+    microphone.leave(microphone.stream)
+    others = frame_of(np.full(BLOCK, 7))
+    assert microphone.clean(others, second) is others
+    assert np.all(samples_of(microphone.clean(frame_of(np.full(BLOCK, 80)), successor)) == 40)
+
+
 def test_speech_to_text_gets_each_frame_cleaned_whoever_has_it_first():
     microphone, got = cleaning(), []
     reader = microphone.reader(got.append)

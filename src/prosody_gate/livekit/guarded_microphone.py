@@ -15,7 +15,7 @@ from livekit.agents import AgentSession
 
 from ..echo import EchoCanceller, EchoFinding, EchoGuard, Samples, make_webrtc_canceller
 from ..errors import OptionError
-from ..session import ArrivalClock, PlayedAudio
+from ..session import ArrivalClock, PlayedAudio, StreamClaim
 from .agent_audio_tap import tap_output
 from .cleaned_frames import CleanedFrames
 
@@ -54,7 +54,7 @@ class GuardedMicrophone:
         self._played = PlayedAudio()
         self._arrival = ArrivalClock()
         self._guard: EchoGuard | None = None
-        self._stream: object | None = None
+        self._claim = StreamClaim()
         self._cleaned: deque[tuple[rtc.AudioFrame, rtc.AudioFrame]] = deque(maxlen=REMEMBERED)
         self._readers: WeakSet[CleanedFrames] = WeakSet()
         self._session: AgentSession[Any] | None = None
@@ -74,7 +74,7 @@ class GuardedMicrophone:
     @property
     def cleans(self) -> bool:
         """Whether frames that come now are going to be cleaned: somebody feeds the guard."""
-        return self.is_on and self._stream is not None
+        return self.is_on and self._claim.is_taken
 
     @property
     def echo(self) -> EchoFinding | None:
@@ -103,14 +103,12 @@ class GuardedMicrophone:
 
         Args:
             frame: As it came.
-            stream: Who feeds the guard. The first does until it leaves; what another one has is passed as it is, or as
-                the first one had it.
+            stream: Who feeds the guard; see `StreamClaim`. What another one has is passed as it is, or as the first one
+                had it.
         """
         if self._is_off:
             return frame
-        if self._stream is None:
-            self._stream = stream
-        if self._stream is not stream:
+        if not self._claim.claim(stream):
             return self.cleaned(frame) or frame
         try:
             cleaned = self._clean(frame)
@@ -128,8 +126,8 @@ class GuardedMicrophone:
 
     def leave(self, stream: object) -> None:
         """The stream ends: the next one that has frames feeds the guard."""
-        if self._stream is stream:
-            self._stream = None
+        self._claim.leave(stream)
+        if not self._claim.is_taken:
             self._deliver_waiting()
 
     def reader(self, deliver: Callable[[rtc.AudioFrame], None]) -> CleanedFrames:

@@ -40,6 +40,11 @@ class StreamClaim:
             self._others.add(stream)
         return False
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether a stream has the part now."""
+        return self._primary is not None
+
     def has(self, stream: object) -> bool:
         """Whether it has the part now."""
         return self._primary is stream
