@@ -46,6 +46,9 @@ WEIGHTS = {
 }
 """How often a step is taken, against the 1 of the others."""
 
+GUARDED_EVERY = 5
+"""Calls from one with an echo guard to the next."""
+
 HEARD_EVERY = 3
 """Rests from one look at whether the user is heard to the next."""
 
@@ -124,7 +127,9 @@ class Walk:
     async def _main(self) -> None:
         chance = self.chance
         asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
-        words = {"sources": [Wavering(chance)], "transcript_timeout": chance.choice((0.0, 1.0))}
+        words: dict[str, Any] = {"sources": [Wavering(chance)], "transcript_timeout": chance.choice((0.0, 1.0))}
+        if self.seed % GUARDED_EVERY == 0:
+            words["echo_guard"] = True
         call = VirtualCall(
             agent=Walker(chance),
             stt=HandSTT(manual_flush=chance.random() < 0.3),
@@ -133,6 +138,8 @@ class Walk:
             session_close_transcript_timeout=0.2,  # how long LiveKit itself waits for a last transcript
             aec_warmup_duration=chance.choice((0, 0, 2.0)),
         )
+        if call.gate._microphone is not None:
+            call.gate._microphone._clock, call.gate._microphone._make_canceller = time.time, lambda rate: Nothing()
         on_drop = call.gate._on_drop
 
         def noted_drop(event: Any, reason: Any) -> None:
@@ -179,6 +186,7 @@ class Walk:
         await (call.silence if room == "silent" else call.wait)(4.0)
         assert self.failures == []
         assert not call.gate._driver.transparent
+        assert call.gate._microphone is None or call.gate._microphone.is_on
         assert call.session.user_state in ("listening", "away"), f"{call.session.user_state}, {room}"
         assert call.gate._driver.undecided is False
         assert call.session.stt._hold.held == 0
@@ -307,6 +315,13 @@ class Walk:
             self.number += 1
             stream.say(kind, text, request_id=f"r{self.number}", **times)
         await asyncio.sleep(0.001)
+
+
+class Nothing:
+    """A canceller that finds nothing to cancel."""
+
+    def process(self, microphone: Any, played: Any) -> Any:
+        return microphone
 
 
 class Wavering:
