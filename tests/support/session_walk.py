@@ -169,6 +169,9 @@ class Walk:
         await call.session.aclose()
         await call.gate.aclose()
         assert call.time - began < 1.0, f"closing took {call.time - began:.2f} s"
+        await call.wait(1.0)
+        left = [task.get_coro().__qualname__ for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        assert not left, f"tasks are left: {left}"
 
     async def _rest(self, call: VirtualCall) -> None:
         """All comes to rest, with a silent room, a microphone that is off, or a track that has ended."""
