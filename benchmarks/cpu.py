@@ -30,7 +30,7 @@ from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.listener import PocketSphinxListener
 from prosody_gate.replay import read_frames
-from prosody_gate.session import ThreadedListener, breathe
+from prosody_gate.session import ThreadedListener
 from prosody_gate.vad import create_detector
 
 UNDECIDED = GateOptions(confirm_probability=0.999, sensitivity=0.0, prior=-5.0, max_hold=30.0)
@@ -84,7 +84,7 @@ def echo_guard_times(frames: Frames) -> list[float]:
 def onset_times(frames: Frames, probabilities: list[float]) -> list[float]:
     """Seconds of CPU for each frame in which an overlap begins."""
     factory, taken = GateFactory.create(), []
-    listener = factory.make_listener(between_blocks=breathe)
+    listener = factory.make_listener()
     for _ in range(ONSET_RUNS):
         threaded = None if listener is None else ThreadedListener(listener)
         gate = factory.gate(options=UNDECIDED, listener=threaded)

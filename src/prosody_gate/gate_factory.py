@@ -109,14 +109,14 @@ class GateFactory:
         return bool(self.listener)
 
     @property
-    def input_gain_db(self) -> float:
-        """How much louder than recorded the gate and its VAD get the user, in dB."""
-        return 0.0 if self.profile is None else self.profile.input_gain_db
-
-    @property
     def echo_guard(self) -> bool:
         """Whether the profile wants the agent's voice taken out of the user's."""
         return self.profile is not None and self.profile.echo_guard
+
+    @property
+    def input_gain_db(self) -> float:
+        """How much louder than recorded the gate and its VAD get the user, in dB."""
+        return 0.0 if self.profile is None else self.profile.input_gain_db
 
     def make_listener(self, *, between_blocks: Callable[[], None] | None = None) -> Listener | None:
         """A fresh listener as these gates get it; None where they get none.

@@ -22,15 +22,17 @@ from livekit.agents.voice.agent_activity import AgentActivity
 from livekit.plugins import silero
 
 from livekit_call import ScriptedVAD
+from real_voice import RealVoice, run_at_once
 from virtual_session import ToolCalling, VirtualCall, run_virtual
 
 COLUMNS = ("without", "with the gate", "adaptive")
 
 
 class InUse:
-    """The VAD that the sessions of a test are made with."""
+    """The VAD that the sessions of a test are made with, and what makes the sounds for it."""
 
     make: Callable[[], VAD] = ScriptedVAD
+    frames: Callable[[], Any] = lambda: None
 
 
 @pytest.fixture(
@@ -38,6 +40,9 @@ class InUse:
 )
 def vad_in_use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(InUse, "make", request.param)
+    if request.param is not ScriptedVAD:
+        monkeypatch.setattr(InUse, "frames", RealVoice)
+        monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", run_at_once)
 
 
 class RightDetector:
@@ -90,7 +95,12 @@ def run_column(
         handling = {"interruption": {"mode": "adaptive"}} if column == "adaptive" else {}
         handling |= options.pop("turn_handling", {})
         call = VirtualCall(
-            confirm_at, vad=InUse.make(), gated=column == "with the gate", turn_handling=handling, **options
+            confirm_at,
+            vad=InUse.make(),
+            frames=InUse.frames(),
+            gated=column == "with the gate",
+            turn_handling=handling,
+            **options,
         )
         async with call:
             await body(call)

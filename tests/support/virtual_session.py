@@ -7,11 +7,9 @@ import selectors
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, function_tool, llm
 from livekit.agents.stt import SpeechEventType
@@ -27,10 +25,6 @@ EPOCH = 1_700_000_000.0
 
 RATE = 16_000
 
-DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.flac"
-VOICE_AT = 27_520
-"""Where in the demo the user begins to speak for 2 s without a break, in ms."""
-
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time moves to the next timer as soon as there is nothing to do until then."""
@@ -41,15 +35,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
-
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        """At once, on this thread: a VAD's inference takes no time on this clock."""
-        future = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
@@ -122,7 +107,7 @@ class VirtualCall:
 
     Args:
         confirm_at: For the gate's evidence; see `ConfirmAt`.
-        vad: In place of the scripted one. A real one hears a real voice; see `RealVoice`.
+        frames: Makes the windows of audio, in place of `frame_of`, for a VAD that is not the scripted one.
     """
 
     def __init__(
@@ -131,6 +116,7 @@ class VirtualCall:
         gated: bool = True,
         agent: Agent | None = None,
         vad: Any = None,
+        frames: Callable[[str], rtc.AudioFrame] | None = None,
         stt: Any = None,
         turn_handling: dict[str, Any] | None = None,
         gate: dict[str, Any] | None = None,
@@ -141,8 +127,8 @@ class VirtualCall:
         self.events: list[tuple[float, str, Any]] = []
         self.agent = agent or Answering(seconds=1.0)
         self.recogniser = stt or HandSTT()
-        self.frame_of = frame_of if vad is None or isinstance(vad, ScriptedVAD) else RealVoice()
         vad = vad or ScriptedVAD()
+        self._frame_of = frames or frame_of
         turn_handling = {"turn_detection": "vad", "endpointing": {"min_delay": 0.3}, **(turn_handling or {})}
         options.setdefault("aec_warmup_duration", 0)
         if gated:
@@ -180,7 +166,7 @@ class VirtualCall:
     async def audio(self, script: str) -> None:
         """Let the microphone pick up one window a character: `s` speech, `-` silence."""
         for character in script:
-            self.microphone.feed(self.frame_of(character))
+            self.microphone.feed(self._frame_of(character))
             await asyncio.sleep(STEP)
 
     async def wait(self, seconds: float) -> None:
@@ -256,27 +242,6 @@ def frame_of(character: str) -> rtc.AudioFrame:
     """One window of audio: `s` for speech, `-` for silence, as the scripted VAD reads it."""
     samples = np.full(WINDOW, round((0.9 if character == "s" else 0.02) * LOUDEST), np.int16)
     return rtc.AudioFrame(samples.tobytes(), RATE, 1, WINDOW)
-
-
-class RealVoice:
-    """The same for a real VAD: a voice from the demo that speaks for 2 s without a break, in a quiet room."""
-
-    def __init__(self) -> None:
-        samples, rate = soundfile.read(DEMO, dtype="int16", start=VOICE_AT * RATE // 1_000, frames=64 * WINDOW)
-        assert rate == RATE
-        self._voice = samples[:, 1].reshape(-1, WINDOW)
-        self._room = np.random.default_rng(0)
-        self._spoken = 0
-
-    def __call__(self, character: str) -> rtc.AudioFrame:
-        """The next window: `s` goes on with the voice, `-` ends it."""
-        if character == "s":
-            samples = self._voice[self._spoken % len(self._voice)]
-            self._spoken += 1
-        else:
-            samples = self._room.normal(0.0, 8.0, WINDOW).astype(np.int16)
-            self._spoken = 0
-        return rtc.AudioFrame(samples.tobytes(), RATE, 1, WINDOW)
 
 
 async def tone(seconds: float, rate: int = 24_000) -> Any:
