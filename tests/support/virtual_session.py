@@ -116,7 +116,7 @@ class VirtualCall:
         gated: bool = True,
         agent: Agent | None = None,
         vad: Any = None,
-        frames: Callable[[str], rtc.AudioFrame] | None = None,
+        frames: Any = None,
         stt: Any = None,
         turn_handling: dict[str, Any] | None = None,
         gate: dict[str, Any] | None = None,
