@@ -180,6 +180,9 @@ class HandSTT(stt.STT):
 
 
 class HandSTTStream(stt.RecognizeStream):
+    heard = 0.0
+    """Seconds of audio that it has got."""
+
     async def _run(self) -> None:
         self.error: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         listening = asyncio.create_task(self._listen())
@@ -189,8 +192,9 @@ class HandSTTStream(stt.RecognizeStream):
             listening.cancel()
 
     async def _listen(self) -> None:
-        async for _ in self._input_ch:
-            pass
+        async for item in self._input_ch:
+            if isinstance(item, rtc.AudioFrame):
+                self.heard += item.duration
 
     def say(
         self, kind: str, text: str = "", *, start: float = 0.0, end: float = 0.0, words: Any = None, **more: Any

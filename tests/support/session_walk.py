@@ -291,7 +291,7 @@ class Walk:
         text, kind = chance.choice(BACKCHANNELS + OTHERS), chance.choice(KINDS)
         times: dict[str, Any] = {}
         if chance.random() < 0.5:
-            now = max((stream._clock._pushed for stream in call.session.stt._streams), default=0.0)
+            now = call.recogniser.streams[-1].heard
             end = max(now - chance.choice((0.0, 0.3, 1.0, 4.0, 20.0)), 0.1)
             start = max(end - chance.choice((0.1, 0.5, 3.0)), 0.0)
             times = {"start": start, "end": end}
