@@ -144,6 +144,8 @@ class Walk:
 
         def noted_drop(event: Any, reason: Any) -> None:
             self.dropped.setdefault(event.request_id, []).append(str(reason))
+            text = event.alternatives[0].text
+            assert reason == "cleared" or call.gate.gate.lexicon.match(text).interrupt is None, f"lost: {text!r}"
             on_drop(event, reason)
 
         call.session.stt._hold._on_drop = noted_drop
