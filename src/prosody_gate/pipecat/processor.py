@@ -356,15 +356,15 @@ class ProsodyGate(FrameProcessor):
 
     async def _on_speech_activity(self, controller: VADController) -> None:
         if self._vad_frames.sent:
-            await self.broadcast_frame(UserSpeakingFrame)
+            self._outbox.put_nowait(partial(self.broadcast_frame, UserSpeakingFrame))
         else:
-            await self.push_frame(UserSpeakingFrame(), UP)
+            self._outbox.put_nowait(partial(self.push_frame, UserSpeakingFrame(), UP))
 
     async def _on_vad_push(self, controller: VADController, frame: Frame, direction: FrameDirection) -> None:
-        await self.push_frame(frame, direction)
+        self._outbox.put_nowait(partial(self.push_frame, frame, direction))
 
     async def _on_vad_broadcast(self, controller: VADController, frame_class: type[Frame], **fields: Any) -> None:
-        await self.broadcast_frame(frame_class, **fields)
+        self._outbox.put_nowait(partial(self.broadcast_frame, frame_class, **fields))
 
     # The bot, and what else the pipeline says
 
