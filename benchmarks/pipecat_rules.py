@@ -4,9 +4,9 @@
 
 The bot speaks, a recorded sound is played as the user's microphone, and the time from the true onset of the sound (by
 its energy) to the end of the play-out is taken. Each rule meets the same clips: `--clips` of each kind. The words of a
-clip come as interim transcripts `LAG` seconds behind each word, as benchmarks/with_transcripts.py spreads them; the rule
-without transcripts gets none, and coughs have none. Several pipelines run side by side. "Frame" is what the gate does
-with one piece of audio (20 ms) on the event loop's thread, in time of the processor.
+clip come as interim transcripts `LAG` seconds behind each word, as benchmarks/with_transcripts.py spreads them; the
+rule without transcripts gets none, and coughs have none. Several pipelines run side by side. "Frame" is what the gate
+does with one piece of audio (20 ms) on the event loop's thread, in time of the processor.
 """
 
 from __future__ import annotations

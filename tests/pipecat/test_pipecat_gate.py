@@ -18,7 +18,9 @@ from pipecat.frames.frames import (
     FunctionCallResultFrame,
     FunctionCallsStartedFrame,
     InputAudioRawFrame,
+    InterimTranscriptionFrame,
     STTMuteFrame,
+    TranscriptionFrame,
     TTSSpeakFrame,
     UserBackchannelFrame,
     UserSpeakingFrame,
@@ -108,6 +110,7 @@ def test_words_that_cause_the_interruption_are_not_dropped_by_it() -> None:
     assert call.kinds() == ["hold", "confirm"]
     assert call.playout() == ["play", "cut"]
     assert call.user_turns() == ["what about Tuesday? Stop."]
+    assert [frame.interruptible for frame in call.down.of(TranscriptionFrame, InterimTranscriptionFrame)] == [False] * 3
 
 
 def test_speech_that_the_vad_never_finds_gets_a_start_and_a_stop_by_the_gate() -> None:

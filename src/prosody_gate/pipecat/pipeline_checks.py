@@ -67,6 +67,13 @@ class PipelineChecks:
             f"{what}: it interrupts beside the gate, whatever that decides; give the analyzer to ProsodyGate alone",
         )
 
+    def no_echo_guard(self) -> None:
+        """Warn that the profile wants what the gate does not do here."""
+        self.warn(
+            "echo_guard",
+            "the profile wants echo_guard, which there is only in LiveKit; cancel the echo in the transport or the client",
+        )
+
     def warn(self, option: str, message: str) -> None:
         """Log a warning, once for each option."""
         if option not in self._warned:

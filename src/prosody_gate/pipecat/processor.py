@@ -234,6 +234,8 @@ class ProsodyGate(FrameProcessor):
             self._checks.check(found)
             self._expects_transcripts = found.stt is not None
             self._times.of_service(found.stt)
+        if self._factory.profile is not None and self._factory.profile.echo_guard:
+            self._checks.no_echo_guard()
         if not self._driver.transparent and self._listener is not None:
             self._listener.prepare()
         self._sender = self.create_task(self._send_outbox())
@@ -303,8 +305,8 @@ class ProsodyGate(FrameProcessor):
 
     def _hear(self, frame: InputAudioRawFrame) -> InputAudioRawFrame:
         """Give the gate a piece of audio; returns the piece for the VAD: of one channel, at a rate that it takes."""
-        samples = np.frombuffer(frame.audio, np.int16).reshape(-1, frame.num_channels)
         try:
+            samples = np.frombuffer(frame.audio, np.int16).reshape(-1, frame.num_channels)
             if not self._driver.transparent:
                 resampled = self._audio.push(samples, frame.sample_rate)
                 if not self._stt_is_muted:
@@ -313,12 +315,12 @@ class ProsodyGate(FrameProcessor):
                 self._set_watch()
                 if self._analyzer.sample_rate != frame.sample_rate or self._factory.input_gain_db:
                     return _audio_frame(resampled)
+            if frame.num_channels > 1:
+                mono = samples.mean(axis=1).astype(np.int16)
+                return InputAudioRawFrame(mono.tobytes(), frame.sample_rate, 1)
         except Exception as error:
             self._driver.fail(error)
-        if frame.num_channels == 1:
-            return frame
-        mono = samples.mean(axis=1).astype(np.int16)
-        return InputAudioRawFrame(mono.tobytes(), frame.sample_rate, 1)
+        return frame
 
     def _take(self, frame: Frame) -> None:
         """A frame of the recogniser: to the gate, then downstream as the gate decides."""
