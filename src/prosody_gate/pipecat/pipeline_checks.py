@@ -71,7 +71,7 @@ class PipelineChecks:
         """Warn that the profile wants what the gate does not do here."""
         self.warn(
             "echo_guard",
-            "the profile wants echo_guard, which there is only in LiveKit; cancel the echo in the transport or the client",
+            "the profile wants echo_guard, which there is only in LiveKit; cancel the echo before it comes here",
         )
 
     def warn(self, option: str, message: str) -> None:
