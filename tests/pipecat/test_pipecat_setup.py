@@ -13,14 +13,16 @@ import pytest
 
 pytest.importorskip("pipecat", reason="needs Pipecat: pip install 'prosody-gate[pipecat]'")
 
+from pipecat.frames.frames import TranscriptionFrame
 from pipecat.pipeline.parallel_pipeline import ParallelPipeline
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.processors.audio.vad_processor import VADProcessor
 
+from documented import run_samples
 from pipecat_call import LoudIsSpeech
-from prosody_gate.pipecat import ProsodyGate
+from prosody_gate.pipecat import ProsodyGate, SaidWord, SpokenTimes
 from prosody_gate.pipecat.pipeline_checks import PipelineChecks, surroundings
 from prosody_gate.pipecat.testing import SilentSTT
 
@@ -150,3 +152,21 @@ def test_the_offline_example_prints_the_decisions_of_a_real_pipeline() -> None:
     assert "hold     speech" in done.stdout
     assert "cancel" in done.stdout
     assert "the bot: end" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_samples_of_the_page_run_and_its_test_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    names = run_samples("docs/pipecat.md")
+    names["test_a_cough_does_not_stop_the_bot"]()
+    said = names["times"](TranscriptionFrame("yes", "", "", result={"words": [{"text": "yes", "start": 1, "end": 2}]}))
+    assert said == SpokenTimes(1, 2, (SaidWord("yes", 1, 2),))
+
+
+def test_the_example_bot_says_in_one_line_what_is_missing() -> None:
+    example = REPOSITORY / "examples" / "pipecat_agent.py"
+    done = subprocess.run([sys.executable, "-W", "ignore", str(example)], capture_output=True, text=True, timeout=120)
+    line = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1
+    assert line.startswith("pipecat_agent.py: ")
+    assert "install it with pip install" in line or line.endswith("export the keys of Deepgram and OpenAI")
