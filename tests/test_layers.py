@@ -14,6 +14,7 @@ LAYERS: dict[str, int] = {
     "tuning": 10,
     "calibration": 10,
     "livekit": 9,
+    "pipecat": 9,
     "bench": 9,
     "session": 8,
     "report": 8,

@@ -109,6 +109,7 @@ def test_the_demonstration_script_runs_the_command_on_the_bundled_call(place: Pa
 @pytest.mark.parametrize("page", SAMPLES)
 def test_the_python_samples_of_a_page_run(page: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("livekit.plugins.deepgram")
+    pytest.importorskip("pipecat", reason="needs Pipecat: pip install 'prosody-gate[pipecat]'")
     monkeypatch.chdir(place)
     monkeypatch.setenv("DEEPGRAM_API_KEY", "none")
     make_profiles(place)
@@ -136,6 +137,7 @@ def test_the_readmes_library_sample_decides_on_the_bundled_call_what_the_readme_
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("livekit.plugins.deepgram")
+    pytest.importorskip("pipecat", reason="needs Pipecat: pip install 'prosody-gate[pipecat]'")
     monkeypatch.chdir(place)
     monkeypatch.setenv("DEEPGRAM_API_KEY", "none")
     result = run_samples("README.md")["result"]

@@ -491,7 +491,7 @@ def test_prewarm_gives_a_loaded_vad_and_a_listener_for_the_next_gate():
     finally:
         gc.unfreeze()
     assert vad.model == "silero"
-    from prosody_gate.livekit.session_gate import _spare_listeners
+    from prosody_gate.session.warm_up import _spare_listeners
 
     (spare,) = _spare_listeners
     gate = ProsodyGate()
@@ -547,7 +547,7 @@ def _objects_of(call: Call) -> tuple[int, ...]:
     stream = call.stream
     return (
         len(call.gate._driver._followers),
-        len(call.gate._telemetry._recorder._held_since),
+        len(call.gate._telemetry._counter._recorder._held_since),
         len(stream._translator._kept),
         len(stream._frames),
         len(stream._history._frames),

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,63 +15,11 @@ from livekit_call import LOUDEST, STEP, WINDOW, ConfirmAt, HandSTT, ScriptedVAD
 from livekit_session import Answering, EchoLLM, ToneTTS
 from prosody_gate.livekit import ProsodyGate
 from prosody_gate.livekit.testing import SilentOutput
+from virtual_time import run_virtual
 
-EPOCH = 1_700_000_000.0
-"""Wall clock (s) at the loop's time 0."""
+__all__ = ["HandMicrophone", "ToolCalling", "VirtualCall", "frame_of", "run_virtual", "tone"]
 
 RATE = 16_000
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time moves to the next timer as soon as there is nothing to do until then."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(_JumpingSelector(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> Any:
-        if timeout is None:
-            return super().select(None)
-        ready = super().select(0)
-        if not ready and timeout > 0:
-            self._loop.now += timeout
-        return ready
-
-
-@contextmanager
-def virtual_time() -> Iterator[VirtualLoop]:
-    """A virtual loop, with `time.time` on its clock."""
-    loop, real = VirtualLoop(), time.time
-    time.time = lambda: EPOCH + loop.now
-    try:
-        asyncio.set_event_loop(loop)
-        yield loop
-    finally:
-        time.time = real
-        asyncio.set_event_loop(None)
-        loop.close()
-
-
-def run_virtual(main: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a coroutine function on a virtual loop."""
-    with virtual_time() as loop:
-        try:
-            return loop.run_until_complete(main())
-        finally:
-            rest = [task for task in asyncio.all_tasks(loop) if not task.done()]
-            for task in rest:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
-            loop.run_until_complete(loop.shutdown_asyncgens())
 
 
 class HandMicrophone(AudioInput):

@@ -132,15 +132,31 @@ class TestSilero:
             raise PackageNotFoundError(name)
 
         monkeypatch.setattr(silero_detector, "distribution", missing)
-        with pytest.raises(ModelError, match="install livekit-plugins-silero"):
+        with pytest.raises(ModelError, match="install livekit-plugins-silero, or pipecat-ai"):
             silero_detector._model_path()
 
     def test_a_plugin_without_its_model_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         files = [Path("gone/silero_vad.onnx")]
         plugin = SimpleNamespace(files=files, version="1.8.9", locate_file=lambda file: tmp_path / file)
+        monkeypatch.setattr(silero_detector, "PACKAGES", ("livekit-plugins-silero",))
         monkeypatch.setattr(silero_detector, "distribution", lambda name: plugin)
         with pytest.raises(ModelError, match=r"livekit-plugins-silero 1\.8\.9 is installed without its silero_vad"):
             silero_detector._model_path()
+
+    def test_pipecats_model_is_taken_where_the_plugin_is_not_installed(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        def only_pipecat(name: str) -> SimpleNamespace:
+            if name != "pipecat-ai":
+                raise PackageNotFoundError(name)
+            files = [Path("pipecat/audio/vad/data/silero_vad.onnx")]
+            return SimpleNamespace(files=files, version="1.14.0", locate_file=lambda file: tmp_path / file)
+
+        path = tmp_path / "pipecat/audio/vad/data/silero_vad.onnx"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"model")
+        monkeypatch.setattr(silero_detector, "distribution", only_pipecat)
+        assert silero_detector._model_path() == path
 
     def test_a_model_that_cannot_be_read_is_named(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         path = tmp_path / "silero_vad.onnx"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from livekit import rtc
 from livekit.agents import AgentSession, AgentStateChangedEvent, TurnHandlingOptions, UserStateChangedEvent, inference
 from livekit.agents.stt import STT, SpeechEvent, StreamAdapter
@@ -18,16 +16,15 @@ from livekit.agents.utils import is_given
 from livekit.agents.vad import VAD
 from livekit.plugins import silero
 
-from ..audio import FRAME_SAMPLES
 from ..echo import EchoFinding
 from ..errors import OptionError, ProsodyGateError
 from ..evidence import EvidenceSource
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions
 from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
-from ..listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
+from ..listener import LISTENER_LANGUAGE, Listener
 from ..profile import Profile
-from ..session import DropReason, GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
+from ..session import DropReason, GateDriver, SessionMetrics, listener_thread, warm_up
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .guarded_microphone import EchoGuardMode, GuardedMicrophone, echo_guard_mode
@@ -39,9 +36,6 @@ from .session_facts import agent_in_charge, is_push_to_talk, linked_participant,
 from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
-
-_spare_listeners: list[PocketSphinxListener] = []
-"""Listeners that `prewarm` has loaded for the sessions to come."""
 
 
 class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collected"]]):
@@ -119,7 +113,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         mode = echo_guard_mode(echo_guard, by_profile=self._factory.echo_guard)
         self._microphone = GuardedMicrophone(mode) if mode is not False else None
         self._echo_guard_stt = echo_guard_stt
-        self._listener = _listener_thread(self._factory)
+        self._listener = listener_thread(self._factory)
         self._expects_transcripts = False
         self._driver = GateDriver(
             self._make_gate, on_event=self._on_event, on_error=self._on_error, may_hold=self._may_hold
@@ -145,22 +139,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             ModelError: A model is missing or damaged.
         """
         vad = silero.VAD.load()
-        listener = PocketSphinxListener(between_blocks=breathe)
-        gate = Gate(listener=listener)
-        metrics = MetricsRecorder()
-        gate.agent_started(0.0)
-        noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
-        for probability in (1.0, 1.0, 1.0, 1.0, 0.0):
-            for event in gate.push(noise, probability):
-                metrics.count(event)
-        for event in gate.agent_stopped():
-            metrics.count(event)
-        metrics.snapshot()
-        collectors()
-        listener.reset()
-        _spare_listeners.append(listener)
-        gc.collect()
-        gc.freeze()
+        warm_up()
         return vad
 
     @property
@@ -344,11 +323,3 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         if self._listener is not None:
             self._listener.close()
         self._emit("metrics_collected", self.metrics)
-
-
-def _listener_thread(factory: GateFactory) -> ThreadedListener | None:
-    """The session's listener on a thread of its own; None for none."""
-    if factory.listener is True and _spare_listeners:
-        return ThreadedListener(_spare_listeners.pop())
-    listener = factory.make_listener(between_blocks=breathe)
-    return None if listener is None else ThreadedListener(listener)

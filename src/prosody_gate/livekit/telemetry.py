@@ -8,7 +8,7 @@ from livekit.agents import AgentSession
 from opentelemetry import trace
 
 from ..gate import GateEvent, GateEventKind
-from ..session import MetricsRecorder, SessionMetrics, collectors, count_event
+from ..session import SessionCounter, SessionMetrics
 
 PREFIX: Final = "prosody_gate."
 
@@ -17,18 +17,18 @@ class Telemetry:
     """Counts what the gate of one session does, and writes its decisions onto the session's spans."""
 
     def __init__(self) -> None:
-        self._recorder = MetricsRecorder()
+        self._counter = SessionCounter()
         self._let_through: GateEvent | None = None
         """The confirm or release whose speech has no span yet."""
 
     @property
     def metrics(self) -> SessionMetrics:
         """What the gate did so far."""
-        return self._recorder.snapshot()
+        return self._counter.metrics
 
     def count(self, event: GateEvent, session: AgentSession[Any] | None) -> None:
         """Count one event of the gate and trace it; `session` is None as long as none is attached."""
-        count_event(event, self._recorder.count(event))
+        self._counter.count(event)
         self._let_through = None
         if session is None:
             return
@@ -49,13 +49,11 @@ class Telemetry:
 
     def count_dropped_transcript(self) -> None:
         """Count a transcript that was kept from the session."""
-        self._recorder.transcripts_dropped += 1
-        collectors().transcripts_dropped.inc()
+        self._counter.count_dropped_transcript()
 
     def count_error(self) -> None:
         """Count an error that made the gate transparent."""
-        self._recorder.errors += 1
-        collectors().errors.inc()
+        self._counter.count_error()
 
 
 def note_decision(session: AgentSession[Any], event: GateEvent) -> None:

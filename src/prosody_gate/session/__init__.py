@@ -6,12 +6,16 @@ from .gate_driver import Follower, GateDriver
 from .missing_audio import MissingAudio
 from .played_audio import ArrivalClock, PlayedAudio
 from .prometheus_metrics import collectors, count_event
+from .recogniser_clock import TRANSCRIPT_AHEAD, RecogniserClock
+from .session_counter import SessionCounter
 from .session_metrics import MetricsRecorder, SessionMetrics
 from .stream_claim import StreamClaim
 from .threaded_listener import ThreadedListener, breathe
 from .transcript_hold import DropReason, HeldItem, ItemKind, TranscriptHold
+from .warm_up import listener_thread, warm_up
 
 __all__ = [
+    "TRANSCRIPT_AHEAD",
     "ArrivalClock",
     "AudioFeed",
     "DropReason",
@@ -22,7 +26,9 @@ __all__ = [
     "MetricsRecorder",
     "MissingAudio",
     "PlayedAudio",
+    "RecogniserClock",
     "RemainingWords",
+    "SessionCounter",
     "SessionMetrics",
     "StreamClaim",
     "ThreadedListener",
@@ -30,5 +36,7 @@ __all__ = [
     "breathe",
     "collectors",
     "count_event",
+    "listener_thread",
     "remaining_words",
+    "warm_up",
 ]

@@ -168,12 +168,13 @@ class GateDriver:
         if self.has_gate:
             self.gate.is_transcribed = value
 
-    def agent_changed(self, speaking: bool, *, keeps_floor: bool = False) -> None:
-        """The agent begins or ends to speak, now.
+    def agent_changed(self, speaking: bool, *, keeps_floor: bool = False, at: float | None = None) -> None:
+        """The agent begins or ends to speak.
 
         Args:
             speaking: Whether it speaks from now on.
             keeps_floor: Whether it has more to say: it is silent because a tool runs, say. See `Gate.agent_paused`.
+            at: When, in stream seconds; now when None.
         """
         self._agent_speaks = speaking
         if (not speaking and not self.has_gate) or self.transparent:
@@ -181,7 +182,7 @@ class GateDriver:
         change = self.gate.agent_stopped
         if not self.lets_all_pass and (speaking or keeps_floor):
             change = self.gate.agent_started if speaking else self.gate.agent_paused
-        self._step(lambda: change(self.time))
+        self._step(lambda: change(self.time if at is None else at))
 
     def close(self) -> None:
         """Cancel what is undecided, and be transparent from then on."""

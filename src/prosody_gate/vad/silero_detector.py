@@ -1,4 +1,4 @@
-"""The default detector: the Silero model inside the installed LiveKit plugin, run as the plugin runs it."""
+"""The default detector: the Silero model inside the installed LiveKit plugin or Pipecat, run as the plugin runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import onnxruntime
 from ..audio import FRAME_SAMPLES, SAMPLE_RATE
 from ..errors import AudioError, ModelError
 
-PLUGIN: Final = "livekit-plugins-silero"
+PACKAGES: Final = ("livekit-plugins-silero", "pipecat-ai")
+"""Packages that bring the model along, the same file each; the first one installed is taken."""
+
 MODEL_FILE: Final = "silero_vad.onnx"
 
 CONTEXT: Final = 64
@@ -39,7 +41,7 @@ class SileroDetector:
         """Make a detector at the start of a stream; the first one of a process loads the model.
 
         Raises:
-            ModelError: The plugin or its model is not installed, or the model cannot be read.
+            ModelError: No package that has the model is installed, or the model cannot be read.
         """
         self._session = _shared_session()
         self._input = np.zeros((1, CONTEXT + FRAME_SAMPLES), dtype=np.float32)
@@ -91,17 +93,22 @@ def _shared_session() -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
-        raise ModelError(f"{path}: not a model that onnxruntime can read; reinstall {PLUGIN}") from error
+        raise ModelError(f"{path}: not a model that onnxruntime can read; reinstall what brings it") from error
 
 
 def _model_path() -> Path:
-    """Return where the installed plugin keeps its model; the plugin itself is not imported."""
-    try:
-        plugin = distribution(PLUGIN)
-    except PackageNotFoundError as error:
-        raise ModelError(f"the Silero model is not there: install {PLUGIN} (pip install {PLUGIN})") from error
-    for file in plugin.files or ():
-        path = Path(str(plugin.locate_file(file)))
-        if file.name == MODEL_FILE and path.is_file():
-            return path
-    raise ModelError(f"{PLUGIN} {plugin.version} is installed without its {MODEL_FILE}: reinstall {PLUGIN}")
+    """Return where an installed package keeps the model; the package itself is not imported."""
+    without = []
+    for name in PACKAGES:
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:
+            continue
+        for file in package.files or ():
+            path = Path(str(package.locate_file(file)))
+            if file.name == MODEL_FILE and path.is_file():
+                return path
+        without.append(f"{name} {package.version}")
+    if without:
+        raise ModelError(f"{' and '.join(without)} is installed without its {MODEL_FILE}: reinstall it")
+    raise ModelError(f"the Silero model is not there: pip install {PACKAGES[0]}, or {PACKAGES[1]}")

@@ -1,0 +1,112 @@
+"""The user's audio on its way to the gate, and when the bot's speech counts as over."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import SAMPLE_RATE, Framer, Resampler, amplified, to_float32
+from ..session import GateDriver
+from ..vad import SpeechDetector
+
+SETTLES: Final = 0.2
+"""Seconds of audio after the bot's stop in which its next start shows that it has only paused. Between two pieces of
+text-to-speech Pipecat reports a stop and a start."""
+
+AT_ONCE: Final = 3
+"""Frames that the gate gets with one piece of audio at most, when some have waited: more would stop the event loop."""
+
+
+@dataclass(slots=True)
+class _End:
+    """The bot has stopped, and may go on at once."""
+
+    at: float
+    keeps_floor: bool
+
+
+class UserAudio:
+    """Cuts the user's audio into the gate's frames, each with its speech probability, and keeps the stream clock.
+
+    While it is open whether the bot has finished, the gate does not get the audio: what it holds must not expire, and
+    what begins must not count as said in silence.
+
+    Args:
+        driver: The session's gate.
+        detector: Says how likely a frame is speech.
+        gain_db: How much louder than recorded gate and VAD get the user, in dB.
+    """
+
+    def __init__(self, driver: GateDriver, detector: SpeechDetector, *, gain_db: float = 0.0) -> None:
+        self._driver = driver
+        self._detector = detector
+        self._gain_db = gain_db
+        self._resampler = Resampler(SAMPLE_RATE)
+        self._framer = Framer()
+        self._frames: deque[tuple[npt.NDArray[np.float32], float]] = deque()
+        self._samples: dict[int, int] = {}
+        self._end: _End | None = None
+
+    @property
+    def time(self) -> float:
+        """Seconds of audio that came in; exact, for they are counted in samples."""
+        return sum(samples / rate for rate, samples in self._samples.items())
+
+    @property
+    def bot_may_go_on(self) -> bool:
+        """Whether the bot has stopped so lately that it may only have paused."""
+        return self._end is not None
+
+    def push(self, samples: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.float32]:
+        """Take a piece of audio.
+
+        Args:
+            samples: int16, shape [n, channels]; their mean is taken.
+            sample_rate: 8000 to 48000.
+
+        Returns:
+            The same piece at 16 kHz, as loud as the gate gets it; a little of it may come with the next piece.
+
+        Raises:
+            AudioError: The sample rate is out of range.
+        """
+        if self._resampler.input_rate != sample_rate:
+            self._resampler = Resampler(sample_rate)
+        mono = to_float32(samples)
+        self._samples[sample_rate] = self._samples.get(sample_rate, 0) + len(mono)
+        self._driver.time = self.time
+        resampled = amplified(self._resampler.push(mono), self._gain_db)
+        for frame in self._framer.push(resampled):
+            self._frames.append((frame, self._detector.frame_probability(frame)))
+        self._feed()
+        return resampled
+
+    def bot_started(self) -> None:
+        """The bot begins to speak, or goes on."""
+        if self._end is not None:
+            self._end = None
+            self._feed()
+        else:
+            self._driver.agent_changed(True)
+
+    def bot_stopped(self, *, keeps_floor: bool) -> None:
+        """The bot falls silent; `keeps_floor` when it has more to say, once a function has returned."""
+        self._end = _End(self.time, keeps_floor)
+
+    def settle(self) -> None:
+        """The bot's stop counts, however little audio came since."""
+        end, self._end = self._end, None
+        if end is not None:
+            self._driver.agent_changed(False, keeps_floor=end.keeps_floor, at=end.at)
+
+    def _feed(self) -> None:
+        if self._end is not None:
+            if self.time - self._end.at < SETTLES:
+                return
+            self.settle()
+        for _ in range(min(AT_ONCE, len(self._frames))):
+            self._driver.push(*self._frames.popleft())
