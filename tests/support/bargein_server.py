@@ -17,12 +17,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile as sf
 from livekit.api import AccessToken
 from livekit.api.access_token import InferenceGrants
 
+RATE = 16_000
 KEY, SECRET = "APItestkey", "a-secret-of-the-tests-with-enough-letters"
 ENVIRONMENT = {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
 
@@ -61,11 +64,20 @@ class RunningServer:
             text=True,
         )
         self.lines: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        self.lines.extend(self.process.stdout)
+        with self.process.stdout as lines:
+            self.lines.extend(lines)
+
+    def close(self) -> None:
+        """End the process, however it is."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(5)
+        self._reader.join(5)
 
     @property
     def url(self) -> str:
@@ -120,9 +132,7 @@ def running_server(*arguments: str, environment: dict[str, str] | None = None) -
         server.wait_until_ready()
         yield server
     finally:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait(5)
+        server.close()
 
 
 def create(**settings: Any) -> str:
@@ -148,3 +158,21 @@ def windows_of(samples: np.ndarray, onset: int, *, step: int = 1_600, longest: i
     first = max(onset - 16_000, 0)
     for end in range(onset + step, len(samples) + 1, step):
         yield samples[max(first, end - longest) : end]
+
+
+def recorded(folder: Path, group: str, text: str | None = None, index: int = 0) -> np.ndarray:
+    """A recording of the shared data, int16."""
+    lines = (folder / "recordings.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [row for row in map(json.loads, lines) if row["set"] == group and text in (None, row["text"])]
+    samples, rate = sf.read(folder / rows[index]["audio"], dtype="int16")
+    assert rate == RATE
+    return np.asarray(samples)
+
+
+def channel(seconds: float, *sounds: tuple[float, np.ndarray]) -> np.ndarray:
+    """The user's channel: a quiet room, with sounds at their times."""
+    samples = np.random.default_rng(7).normal(0.0, 8.0, round(seconds * RATE))
+    for at, sound in sounds:
+        first = round(at * RATE)
+        samples[first : first + len(sound)] += sound[: len(samples) - first]
+    return np.clip(samples, -32768, 32767).astype(np.int16)

@@ -125,9 +125,11 @@ class BargeinServer:
         )
         self.admission.enter(owner)
         self._sessions.add(session)
+        server_collectors().sessions.inc()
         try:
             await session.run()
         finally:
+            server_collectors().sessions.dec()
             self._sessions.discard(session)
             self.admission.leave(owner)
             if self._listeners is not None:
@@ -202,7 +204,6 @@ class BargeinServer:
         while True:
             for session in list(self._sessions):
                 session.look_after()
-            figures.sessions.set(self.admission.sessions)
             figures.in_overlap.set(sum(session.in_overlap for session in self._sessions))
             await asyncio.sleep(LOOK_EVERY)
 
