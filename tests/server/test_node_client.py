@@ -93,7 +93,7 @@ def go(
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            if timer is not None and "using audio" in line or timer is not None and len(lines) == 1:
+            if (timer is not None and "using audio" in line) or (timer is not None and len(lines) == 1):
                 timer.start()
                 timer = None
         process.wait(30)
@@ -172,7 +172,10 @@ def test_an_agent_that_ends_in_mid_overlap_is_not_interrupted(ran: dict[str, Nod
 def test_a_wrong_secret_leaves_the_agent_with_its_vad(node: Path, server: RunningServer, shared_data: Path) -> None:
     long = channel(4.0, (AT, recorded(shared_data, "spoken_order")))
     sessions, log = go(
-        node, server.url, {"wrong secret": (long, [[0.4, 3.0]])}, LIVEKIT_API_SECRET="another-secret-with-as-many-letters"
+        node,
+        server.url,
+        {"wrong secret": (long, [[0.4, 3.0]])},
+        LIVEKIT_API_SECRET="another-secret-with-as-many-letters",
     )
     assert sessions["wrong secret"].cut is not None
     assert sessions["wrong secret"].overlaps == []

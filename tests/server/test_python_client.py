@@ -166,7 +166,9 @@ def test_a_wrong_secret_leaves_the_agent_with_its_vad(
     use(monkeypatch, server.url, secret="another-secret-with-as-many-letters")
     # LiveKit's VAD stops for "yes", as it does for everything that lasts.
     with caplog.at_level(logging.INFO, logger="livekit.agents"):
-        (run,) = sessions(session(channel(4.0, (AT, recorded(shared_data, "spoken_order"))), agent_speaks=((0.4, 3.0),)))
+        (run,) = sessions(
+            session(channel(4.0, (AT, recorded(shared_data, "spoken_order"))), agent_speaks=((0.4, 3.0),))
+        )
     assert run.cut is not None
     assert run.events == []
     assert server.figure("prosody_gate_server_refused_total", reason="wrong_token") == 1

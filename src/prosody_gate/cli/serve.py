@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from ..errors import OptionError
-from .arguments import GATE, LanguageOption, ListenerOption, ProfileOption, SensitivityOption
+from .arguments import LanguageOption, ListenerOption, ProfileOption, SensitivityOption
 from .one_line_errors import warn
 
 WHERE: Final = "Where"
@@ -28,9 +28,7 @@ def serve(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", show_default=False, rich_help_panel=WHERE, help="Port to listen at. Default: 8080."
-        ),
+        typer.Option(metavar="N", show_default=False, rich_help_panel=WHERE, help="Port to listen at. Default: 8080."),
     ] = None,
     workers: Annotated[
         int | None,

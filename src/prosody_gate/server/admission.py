@@ -68,7 +68,7 @@ class Admission:
         if len(token) > LONGEST_TOKEN:
             return Refusal(401, "wrong_token", "the token is too long")
         try:
-            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+            issuer = str(jwt.decode(token, options={"verify_signature": False}).get("iss"))
             claims = self._verifiers[issuer].verify(token)
         except Exception as error:  # a token is anything that a stranger sends
             logger.info("a token was refused (%s)", type(error).__name__)
@@ -77,7 +77,7 @@ class Admission:
             return Refusal(401, "expired_token" if expired else "wrong_token", what)
         if claims.inference is None or claims.inference.perform is not True:
             return Refusal(401, "no_grant", "the token has no grant for inference")
-        return str(issuer)
+        return issuer
 
     def refusal_of(self, owner: str) -> Refusal | None:
         """Why an owner may not open one more session now; None where it may."""

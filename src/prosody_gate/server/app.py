@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -15,11 +14,12 @@ from typing import Any, Final
 import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ..gate_factory import GateFactory
+from ..vad import SpeechDetector
 from .admission import Admission, Refusal, is_local
 from .bargein_session import BargeinSession
 from .frames import SessionCreate
@@ -48,12 +48,20 @@ class BargeinServer:
     Args:
         settings: Limits, keys, what is served.
         factory: Makes the gates; by the settings when None.
+        make_detector: Makes the VAD of a gate; Silero when None.
     """
 
-    def __init__(self, settings: ServerSettings, factory: GateFactory | None = None) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        factory: GateFactory | None = None,
+        *,
+        make_detector: Callable[[], SpeechDetector] | None = None,
+    ) -> None:
         self.settings = settings
         self.factory = factory or settings.factory()
         self.admission = Admission(settings)
+        self._make_detector = make_detector
         self._listeners = ListenerPool(self._listener, size=settings.listeners) if self.factory.listens else None
         self._pool: InferencePool | None = None
         self._http: HttpWindows | None = None
@@ -96,7 +104,7 @@ class BargeinServer:
         """
         pool = self._listeners
         listens: Callable[[], Any] | None = None if pool is None else lambda: pool.listener(owner)
-        return WindowGate(self.factory, settings, make_listener=listens)
+        return WindowGate(self.factory, settings, make_listener=listens, make_detector=self._make_detector)
 
     # Routes
 
@@ -208,7 +216,7 @@ class BargeinServer:
             await asyncio.sleep(LOOK_EVERY)
 
     async def drain(self, seconds: float) -> None:
-        """Let nobody in any more, wait until all sessions have ended, and dismiss those that are left after `seconds`."""
+        """Let nobody in any more, wait for the sessions to end, and dismiss those that are left after `seconds`."""
         self.admission.draining = True
         logger.info("draining: %d sessions are open", len(self._sessions))
         loop = asyncio.get_running_loop()
@@ -223,7 +231,7 @@ class BargeinServer:
         await asyncio.gather(*(session.dismiss(DISMISSED) for session in list(self._sessions)))
 
     def _take_over_signals(self, loop: asyncio.AbstractEventLoop) -> dict[int, Any]:
-        """Drain before whoever runs the application hears of SIGTERM; of a second one, and of Ctrl-C, it does at once."""
+        """Drain before whoever runs the application hears of SIGTERM; a second one, and Ctrl-C, are passed on soon."""
         before: dict[int, Any] = {}
 
         def handler(number: int, frame: FrameType | None) -> None:

@@ -14,8 +14,18 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ..gate import GateEvent
 from ..session import MetricsRecorder, count_event
-from .frames import ProtocolError, SessionClose, SessionCreate, Window, error, read_text, read_window
-from .frames import result, session_closed, session_created
+from .frames import (
+    ProtocolError,
+    SessionClose,
+    SessionCreate,
+    Window,
+    error,
+    read_text,
+    read_window,
+    result,
+    session_closed,
+    session_created,
+)
 from .inference_pool import NOTHING, InferencePool, Job, Outcome
 from .server_metrics import server_collectors
 from .window_gate import Judgement, WindowGate

@@ -40,9 +40,7 @@ def server_collectors() -> ServerCollectors:
     import prometheus_client
 
     return ServerCollectors(
-        sessions=prometheus_client.Gauge(
-            "prosody_gate_server_sessions", "Open sessions", multiprocess_mode="livesum"
-        ),
+        sessions=prometheus_client.Gauge("prosody_gate_server_sessions", "Open sessions", multiprocess_mode="livesum"),
         in_overlap=prometheus_client.Gauge(
             "prosody_gate_server_sessions_in_overlap",
             "Sessions that sent a window within the last second",

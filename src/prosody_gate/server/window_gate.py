@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions, probability_of
@@ -16,6 +17,7 @@ from ..gate_factory import GateFactory
 from ..listener import Listener
 from ..prosody import NoiseFloor, ProsodyAnalyzer
 from ..session import AudioFeed
+from ..vad import SpeechDetector, create_detector
 from .frames import SLOT_SAMPLES, WINDOW_SAMPLES, Pcm, SessionCreate
 from .window_reader import WindowReader
 
@@ -58,6 +60,7 @@ class WindowGate:
         factory: Makes the gates.
         settings: What the client asks for.
         make_listener: Makes the listener of a gate; None for none.
+        make_detector: Makes the VAD, which finds the onsets; Silero when None.
     """
 
     def __init__(
@@ -66,15 +69,20 @@ class WindowGate:
         settings: SessionCreate,
         *,
         make_listener: Callable[[], Listener] | None = None,
+        make_detector: Callable[[], SpeechDetector] | None = None,
     ) -> None:
         self._factory = factory
         self._options = options_for(factory.options, settings.threshold)
         self._make_listener = make_listener
+        self._make_detector = make_detector
         self._min_frames = settings.min_frames
         self.threshold = threshold_of(self._options)
         """P(interruption) from which this client gets an interruption."""
         self._reader = WindowReader()
         self._feed: AudioFeed | None = None
+        self._confirmed: GateEvent | None = None
+        """What was confirmed and not told yet."""
+        self._detector: RememberingDetector | None = None
         self._noise_floor: NoiseFloor | None = None
         self._forget_overlaps()
 
@@ -118,7 +126,7 @@ class WindowGate:
         )
         if interruption:
             self._confirmed = None
-            self._clear(lambda number: True)
+            self._clear()
         return judgement
 
     # The stream
@@ -130,7 +138,10 @@ class WindowGate:
         )
         gate.agent_started(-math.inf)
         self._noise_floor = gate.analyzer.noise_floor
-        self._feed = AudioFeed(gate, SAMPLE_RATE)
+        self._detector = RememberingDetector(
+            self._make_detector() if self._make_detector else create_detector("silero")
+        )
+        self._feed = AudioFeed(gate, SAMPLE_RATE, detector=self._detector)
 
     def _analyzer(self, **known: Any) -> ProsodyAnalyzer:
         if self._noise_floor is not None:
@@ -152,8 +163,9 @@ class WindowGate:
         """P(interruption) at each of them."""
         self._held = 0
         """Number of the overlap that is held."""
-        self._confirmed: GateEvent | None = None
-        """What was confirmed and not told yet."""
+        self._confirmed = None
+        self._lasted = 0.0
+        """Seconds of its speech so far."""
 
     def _push(self, feed: AudioFeed, samples: Pcm) -> list[GateEvent]:
         """Push samples frame by frame, and note what the gate makes of each."""
@@ -170,6 +182,8 @@ class WindowGate:
         return events
 
     def _note(self, gate: Gate, events: list[GateEvent]) -> None:
+        assert self._detector is not None
+        speaks = gate.speech_onset is not None and self._detector.probability > self._options.deactivation_threshold
         self._of.append(self._held)
         self._chances.append(0.0)
         for event in events:
@@ -182,15 +196,16 @@ class WindowGate:
             if event.kind is GateEventKind.CONFIRM:
                 # One that goes along with another is no second interruption.
                 if self._confirmed is None or event.onset > self._confirmed.onset:
-                    self._confirmed = event
+                    self._confirmed, self._lasted = event, event.speech_duration
                 self._mark_since(event.time - FRAME_DURATION, event.overlap, event.probability)
             else:
-                self._clear(lambda number, decided=event.overlap: number == decided)
+                self._clear(event.overlap)
         chance = gate.probability
         if chance is not None:
             self._of[-1], self._chances[-1] = self._held, chance
-        elif self._confirmed is not None and gate.speech_onset == self._confirmed.onset:
+        elif speaks and self._confirmed is not None and gate.speech_onset == self._confirmed.onset:
             self._of[-1], self._chances[-1] = self._confirmed.overlap, self._confirmed.probability
+            self._lasted = self._pushed / SAMPLE_RATE - self._confirmed.onset
         else:
             self._held = 0
 
@@ -200,9 +215,10 @@ class WindowGate:
             if self._of[-back] in (0, number):
                 self._of[-back], self._chances[-back] = number, chance
 
-    def _clear(self, decided: Callable[[int], bool]) -> None:
+    def _clear(self, decided: int | None = None) -> None:
+        """Forget the probabilities of one overlap, or of all."""
         for index, number in enumerate(self._of):
-            if number and decided(number):
+            if decided in (None, number):
                 self._of[index], self._chances[index] = 0, 0.0
 
     # The verdict
@@ -213,15 +229,11 @@ class WindowGate:
         if event is None:
             return False
         goes_on = gate.speech_onset == event.onset
-        if not goes_on and event.time < fresh_from:
-            self._clear(lambda number: number == event.overlap)
-            self._confirmed = None
-            return False
-        lasted = self._pushed / SAMPLE_RATE - event.onset if goes_on else event.speech_duration
-        if lasted >= self._min_frames * SLOT_SAMPLES / SAMPLE_RATE:
+        is_old = not goes_on and event.time < fresh_from
+        if not is_old and self._lasted >= self._min_frames * SLOT_SAMPLES / SAMPLE_RATE - 1e-9:
             return True
         if not goes_on:
-            self._clear(lambda number: number == event.overlap)
+            self._clear(event.overlap)
             self._confirmed = None
         return False
 
@@ -241,6 +253,33 @@ class WindowGate:
         elif self._confirmed is None:
             floored = np.minimum(floored, reached - STEP)
         return tuple(np.clip(floored, 0.0, 1.0).round(4).tolist())
+
+
+class RememberingDetector:
+    """A VAD that remembers what it made of the newest frame.
+
+    Args:
+        inner: Does the work.
+    """
+
+    def __init__(self, inner: SpeechDetector) -> None:
+        self._inner = inner
+        self.probability = 0.0
+        """That the newest frame is speech, 0 to 1."""
+
+    @property
+    def name(self) -> str:
+        """The inner VAD's."""
+        return self._inner.name
+
+    def frame_probability(self, frame: npt.NDArray[np.float32]) -> float:
+        """See `SpeechDetector.frame_probability`."""
+        self.probability = self._inner.frame_probability(frame)
+        return self.probability
+
+    def reset(self) -> None:
+        """See `SpeechDetector.reset`."""
+        self._inner.reset()
 
 
 def threshold_of(options: GateOptions) -> float:

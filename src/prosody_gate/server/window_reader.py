@@ -11,10 +11,6 @@ from .frames import Pcm
 ANCHOR_SAMPLES: Final = 64
 """Samples that are looked for in the next window."""
 
-TAIL_SAMPLES: Final = 8_000
-"""The anchor is the loudest place of the last half second: a later overlap of the same agent speech may have kept
-no more than that."""
-
 LEAST_SHARED: Final = 512
 """Fewer samples in common (32 ms) are chance."""
 
@@ -73,22 +69,20 @@ def shared_samples(last: bytes, window: bytes) -> int:
         if place < 0:
             return 0
         shared = place + behind
-        if place % 2 == 0 and shared <= len(window) and shared >= 2 * LEAST_SHARED:
-            if last[len(last) - shared :] == window[:shared]:
-                return shared // 2
+        is_whole = place % 2 == 0 and 2 * LEAST_SHARED <= shared <= len(window)
+        if is_whole and last[len(last) - shared :] == window[:shared]:
+            return shared // 2
         end = place + len(block) - 1
     return 0
 
 
 def _anchor(last: bytes) -> int | None:
-    """Where (in bytes) the loudest sound of the last window's tail begins; None where all is digital silence."""
+    """Where (in bytes) the last window's newest sound is; None where all of it is digital silence.
+
+    Microphones that suppress noise send zeros between words, and zeros are everywhere.
+    """
     samples = np.frombuffer(last, np.int16)
-    latest = len(samples) - ANCHOR_SAMPLES
-    if latest < 0:
+    heard = np.flatnonzero(samples)
+    if len(heard) == 0 or len(samples) < ANCHOR_SAMPLES:
         return None
-    for start in (max(len(samples) - TAIL_SAMPLES, 0), 0):
-        part = samples[start:]
-        loudest = max(int(part.argmax()), int(part.argmin()), key=lambda at: abs(int(part[at])))
-        if part[loudest] != 0:
-            return 2 * min(start + loudest, latest)
-    return None
+    return 2 * min(max(int(heard[-1]) - ANCHOR_SAMPLES // 2, 0), len(samples) - ANCHOR_SAMPLES)
