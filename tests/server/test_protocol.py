@@ -141,7 +141,8 @@ def test_every_wrong_token_is_refused_with_401_by_socket_and_by_http() -> None:
     async def test() -> None:
         async with serving(keys=KEYS) as (url, _), aiohttp.ClientSession() as http:
             for name, wrong in tokens().items():
-                assert await status_of(url, bearer=wrong) == 401, name
+                # A header of more than 8 kB is not even read.
+                assert await status_of(url, bearer=wrong) == (400 if name == "very long" else 401), name
                 headers = {} if wrong is None else {"Authorization": f"Bearer {wrong}"}
                 async with http.post(url + "/bargein", headers=headers, data=ROOM.tobytes()) as answer:
                     assert answer.status == 401, name

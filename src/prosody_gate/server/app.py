@@ -185,6 +185,7 @@ class BargeinServer:
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         self._pool = pool = InferencePool(THREADS)
         self._http = HttpWindows(pool, self.gate_of)
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         await asyncio.to_thread(self._warm_up)
         loop = asyncio.get_running_loop()
         before = self._take_over_signals(loop)
@@ -255,6 +256,11 @@ class BargeinServer:
             except ValueError:  # not the main thread: whoever runs the application has its own way to end it
                 return {}
         return before
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's is worth reading: it takes each refused connection for an error of ours."""
+    return "without completing handshake" not in record.getMessage()
 
 
 def create_app() -> Starlette:

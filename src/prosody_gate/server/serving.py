@@ -8,6 +8,7 @@ import tempfile
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from .frames import LONGEST_FRAME
 from .server_metrics import MULTIPROCESS
@@ -22,6 +23,20 @@ PING_TIMEOUT: Final = 20.0
 """Seconds after which a client that does not answer is gone."""
 
 
+class UpgradeProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which leaves a connection open for good whose headers it cannot read.
+
+    Of its implementations this one masks in C, and takes its messages one at a time.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; end the connection if it is no request."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()
+
+
 def uvicorn_options(settings: ServerSettings) -> dict[str, Any]:
     """What uvicorn is to be told, so that sockets live and die as the clients need it."""
     return {
@@ -29,8 +44,7 @@ def uvicorn_options(settings: ServerSettings) -> dict[str, Any]:
         "port": settings.port,
         "workers": settings.workers,
         "factory": True,
-        # The one implementation that masks in C and takes its messages one at a time.
-        "ws": "websockets-sansio",
+        "ws": UpgradeProtocol,
         # Sound does not compress.
         "ws_per_message_deflate": False,
         "ws_max_size": LONGEST_FRAME,
