@@ -1,172 +1,58 @@
-"""A real `prosody-gate serve` process, and what talks to it in the tests."""
+"""Real servers and what talks to them, for the tests."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-import os
-import re
-import signal
-import socket
-import struct
-import subprocess
 import sys
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile as sf
 import uvicorn
-from livekit.api import AccessToken
-from livekit.api.access_token import InferenceGrants
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from loud_speech import LevelDetector
 from prosody_gate import GateFactory
 from prosody_gate.server import BargeinServer, ServerSettings
 from prosody_gate.server.serving import uvicorn_options
+from server_clients import (
+    ENVIRONMENT,
+    KEY,
+    RATE,
+    SECRET,
+    RunningServer,
+    create,
+    running_server,
+    token,
+    window,
+    windows_of,
+)
 
-RATE = 16_000
-KEY, SECRET = "APItestkey", "a-secret-of-the-tests-with-enough-letters"
-ENVIRONMENT = {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def token(key: str = KEY, secret: str = SECRET, *, seconds: float = 600.0, grant: bool | None = True) -> str:
-    """A token as LiveKit's clients make it."""
-    made = AccessToken(key, secret).with_identity("agent").with_ttl(timedelta(seconds=seconds))
-    if grant is not None:
-        made = made.with_inference_grants(InferenceGrants(perform=grant))
-    return made.to_jwt()
-
-
-class RunningServer:
-    """One server process.
-
-    Args:
-        arguments: After `prosody-gate serve --port N`.
-        environment: Beside this process's own; the keys of the tests where None.
-    """
-
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        self.port = free_port()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LIVEKIT_", "PROSODY_GATE_"))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "prosody_gate", "serve", "--port", str(self.port), *arguments],
-            env=kept | (ENVIRONMENT if environment is None else environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as lines:
-            self.lines.extend(lines)
-
-    def close(self) -> None:
-        """End the process, however it is."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(5)
-        self._reader.join(5)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        return "".join(self.lines)
-
-    def wait_until_ready(self, seconds: float = 60.0) -> None:
-        """Wait until it lets sessions in."""
-        until = time.monotonic() + seconds
-        while self.get("/readyz")[0] != 200:
-            assert self.process.poll() is None, f"the server ended:\n{self.log}"
-            assert time.monotonic() < until, f"the server does not become ready:\n{self.log}"
-            time.sleep(0.1)
-
-    def get(self, path: str, **headers: str) -> tuple[int, str]:
-        """Status and body of a page; 0 where nobody answers."""
-        request = urllib.request.Request(self.url + path, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def figure(self, name: str, **labels: str) -> float:
-        """A Prometheus figure; 0 where it is not there yet."""
-        shown = "".join(f'[^}}]*{label}="{value}"' for label, value in labels.items())
-        found = re.findall(rf"^{name}(?:{{{shown}[^}}]*}})? (\S+)$", self.get("/metrics")[1], re.MULTILINE)
-        return sum(map(float, found))
-
-    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 15.0) -> int:
-        """Send a signal, wait, and give the exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(5)
-            raise AssertionError(f"the server did not end:\n{self.log}") from None
-
-
-@contextlib.contextmanager
-def running_server(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[RunningServer]:
-    """A server that is ready, ended at the end."""
-    server = RunningServer(*arguments, environment=environment)
-    try:
-        server.wait_until_ready()
-        yield server
-    finally:
-        server.close()
-
-
-def create(**settings: Any) -> str:
-    """A client's first message."""
-    known = {"sample_rate": 16_000, "num_channels": 1, "min_frames": 2, "encoding": "s16le"}
-    return json.dumps({"type": "session.create", "settings": known | settings})
-
-
-def window(created_at: int, samples: np.ndarray) -> bytes:
-    """A client's binary message."""
-    return struct.pack("<Q", created_at) + samples.astype("<i2").tobytes()
-
-
-def windows_of(samples: np.ndarray, onset: int, *, step: int = 1_600, longest: int = 48_000) -> Iterator[np.ndarray]:
-    """The windows that a client sends of one overlap: from a second before its onset, growing, then sliding.
-
-    Args:
-        samples: int16 of the user's channel.
-        onset: Sample at which the client's VAD has found speech.
-        step: New samples of each window.
-        longest: Samples of the longest window.
-    """
-    first = max(onset - 16_000, 0)
-    for end in range(onset + step, len(samples) + 1, step):
-        yield samples[max(first, end - longest) : end]
+__all__ = [
+    "ENVIRONMENT",
+    "KEY",
+    "RATE",
+    "SECRET",
+    "Client",
+    "RunningServer",
+    "channel",
+    "client",
+    "create",
+    "recorded",
+    "running_server",
+    "serving",
+    "status_of",
+    "token",
+    "window",
+    "windows_of",
+]
 
 
 def recorded(folder: Path, group: str, text: str | None = None, index: int = 0) -> np.ndarray:
