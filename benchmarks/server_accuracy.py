@@ -176,9 +176,7 @@ def main() -> None:
         plug, serve = zip(*groups[name], strict=True)
         shares = f"{100 * share(plug):.1f} % | {100 * share(serve):.1f} %"
         print(f"| {name} | {len(plug)} | {shares} | {1e3 * median(plug):.0f} ms | {1e3 * median(serve):.0f} ms |")
-    print(
-        f"\nWindows not judged in time: {late:.0f}. A frame is {1e3 * FRAME_DURATION:.0f} ms, a window's step 100 ms."
-    )
+    print(f"\nWindows not judged in time: {late:.0f}")
 
 
 if __name__ == "__main__":

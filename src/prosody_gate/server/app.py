@@ -8,13 +8,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -26,7 +27,6 @@ from .frames import SessionCreate
 from .http_windows import HttpWindows
 from .inference_pool import InferencePool
 from .listener_pool import ListenerPool
-from .playground import playground_page, playground_voice
 from .server_metrics import exposition, server_collectors
 from .settings import ServerSettings
 from .window_gate import WindowGate
@@ -38,6 +38,17 @@ THREADS: Final = 1
 
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks after all sessions."""
+
+PLAYGROUND: Final = Path(__file__).with_name("data")
+"""Folder of the page and the voice of its agent."""
+
+NOT_LOCAL: Final = "the playground is for browsers on the server's own machine"
+
+PAGE_HEADERS: Final = {
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' blob:; "
+    "style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
 
 DISMISSED: Final = "the server ends; interruptions are the agent's own VAD's from now on"
 
@@ -81,7 +92,7 @@ class BargeinServer:
         if self.settings.playground:
             routes += [
                 Route("/", self._page),
-                Route("/playground/agent.wav", self._agent_voice),
+                Route("/playground/agent.mp3", self._agent_voice),
                 WebSocketRoute("/playground/bargein", self._try_out),
             ]
         return [
@@ -117,7 +128,7 @@ class BargeinServer:
 
     async def _try_out(self, websocket: WebSocket) -> None:
         local = is_local(websocket)
-        refusal = Refusal(403, "playground", "the playground is for browsers on the server's own machine")
+        refusal = Refusal(403, "playground", NOT_LOCAL)
         await self._serve(websocket, "playground" if local else refusal)
 
     async def _serve(self, websocket: WebSocket, owner: str | Refusal) -> None:
@@ -170,14 +181,15 @@ class BargeinServer:
         return Response(text, media_type=content_type)
 
     async def _page(self, request: Request) -> Response:
-        if not is_local(request):
-            return PlainTextResponse("the playground is for browsers on the server's own machine", 403)
-        return Response(playground_page(), media_type="text/html")
+        return self._local_file(request, "playground.html", "text/html")
 
     async def _agent_voice(self, request: Request) -> Response:
+        return self._local_file(request, "agent.mp3", "audio/mpeg")
+
+    def _local_file(self, request: Request, name: str, media_type: str) -> Response:
         if not is_local(request):
-            return PlainTextResponse("the playground is for browsers on the server's own machine", 403)
-        return Response(playground_voice(), media_type="audio/wav")
+            return PlainTextResponse(NOT_LOCAL, 403)
+        return FileResponse(PLAYGROUND / name, media_type=media_type, headers=PAGE_HEADERS)
 
     # Beginning and end
 
