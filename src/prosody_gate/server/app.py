@@ -46,7 +46,7 @@ NOT_LOCAL: Final = "the playground is for browsers on the server's own machine"
 
 PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' blob:; "
-    "style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
 
