@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 import soundfile as sf
 
 pytest.importorskip("uvicorn", reason="the server is not installed: pip install 'prosody-gate[server]'")
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+pytest.importorskip("playwright", reason="Playwright is not installed: pip install playwright")
+
+from playwright.sync_api import sync_playwright
 
 from bargein_server import KEY, SECRET, RunningServer, channel, client, recorded, running_server, serving, status_of
 
@@ -35,7 +38,7 @@ def browse(server: RunningServer, tmp_path: Path, sound: np.ndarray) -> Any:
         pytest.skip("needs Chromium, which is not installed (apt-get install chromium)")
     path = tmp_path / "microphone.wav"
     sf.write(path, channel(AT + 6.0, (AT, sound)), 16_000)
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=chromium,
             args=[
@@ -110,8 +113,6 @@ async def page_status(url: str, **headers: str) -> int:
     ],
 )
 def test_the_playground_is_for_browsers_on_this_machine_alone(headers: dict[str, str]) -> None:
-    import asyncio
-
     async def test() -> None:
         async with serving() as (url, _):
             assert await page_status(url) == 200
@@ -124,8 +125,6 @@ def test_the_playground_is_for_browsers_on_this_machine_alone(headers: dict[str,
 
 
 def test_the_playground_needs_no_token_and_can_be_switched_off() -> None:
-    import asyncio
-
     async def test() -> None:
         async with serving(keys={KEY: SECRET}) as (url, _):
             assert await status_of(url) == 401
