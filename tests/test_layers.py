@@ -13,6 +13,7 @@ LAYERS: dict[str, int] = {
     "labelling": 11,
     "tuning": 10,
     "calibration": 10,
+    "server": 9,
     "livekit": 9,
     "pipecat": 9,
     "bench": 9,

@@ -453,7 +453,7 @@ def test_lines_that_cannot_be_used_are_told_and_counted_or_stop_a_strict_run(tmp
         (["clips.jsonl", "--vad", "ear"], "vad is 'ear'"),
         (["clips.jsonl", "--option", "hold=1"], "--option hold: unknown"),
         (["clips.jsonl", "--jobs", "0"], "--jobs: expected 1 or more, got 0"),
-        (["clips.jsonl", "--backend", "spark"], "--backend: expected one of loky, dask, got 'spark'"),
+        (["clips.jsonl", "--backend", "spark"], "--backend: expected one of loky, dask, ray, got 'spark'"),
         (["clips.jsonl", "--backend", "dask"], "--backend dask and --scheduler ADDRESS: expected both"),
         (["clips.jsonl", "--scheduler", "tcp://127.0.0.1:1"], "expected both or neither"),
         (["clips.jsonl", "--json", "nowhere/out.json"], "nowhere/out.json: there is no folder nowhere"),

@@ -255,6 +255,7 @@ async def run_session(
         "conversation_item_added",
         "error",
         "metrics_collected",
+        "overlapping_speech",
     )
     for name in names:
         session.on(name, lambda event, name=name: run.events.append((microphone.time, name, event)))

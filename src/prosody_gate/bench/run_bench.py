@@ -19,7 +19,7 @@ from .manifest import Manifest, ManifestError, SkippedLine
 from .outcome import ItemOutcome
 from .rules import Baseline
 
-BACKENDS: Final = ("loky", "dask")
+BACKENDS: Final = ("loky", "dask", "ray")
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to wait for a scheduler."""
 
@@ -29,23 +29,30 @@ def work_on(backend: str, *, jobs: int, scheduler: str | None = None) -> Iterato
     """Have joblib do its work on a backend while the block runs.
 
     Args:
-        backend: loky (processes of this machine) or dask.
-        jobs: Processes, 1 or more; a Dask cluster uses all its workers instead.
-        scheduler: Address of the Dask scheduler, for instance tcp://10.0.0.5:8786.
+        backend: loky (processes of this machine), dask or ray.
+        jobs: Processes, 1 or more; a cluster uses all its workers instead.
+        scheduler: Address of the Dask scheduler, for instance tcp://10.0.0.5:8786, or of the Ray cluster, for instance
+            auto (the one that this machine belongs to) or ray://10.0.0.5:10001.
 
     Raises:
-        OptionError: There is no such backend, Dask is not installed, or no scheduler answers.
+        OptionError: There is no such backend, it is not installed, or no cluster answers.
     """
     if backend not in BACKENDS:
         raise OptionError(f"--backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
     if jobs < 1:
         raise OptionError(f"--jobs: expected 1 or more, got {jobs}")
-    if (backend == "dask") != (scheduler is not None):
-        raise OptionError("--backend dask and --scheduler ADDRESS: expected both or neither")
+    if (backend != "loky") != (scheduler is not None):
+        raise OptionError("--backend dask (or ray) and --scheduler ADDRESS: expected both or neither")
     if backend == "loky":
         with joblib.parallel_config(backend="loky", n_jobs=jobs):
             yield
         return
+    with _work_on_ray(scheduler) if backend == "ray" else _work_on_dask(scheduler):
+        yield
+
+
+@contextmanager
+def _work_on_dask(scheduler: str | None) -> Iterator[None]:
     try:
         distributed = importlib.import_module("distributed")
     except ImportError:
@@ -61,6 +68,31 @@ def work_on(backend: str, *, jobs: int, scheduler: str | None = None) -> Iterato
             raise OptionError(f"--scheduler {scheduler}: no Dask scheduler answers there ({error})") from None
     with client, joblib.parallel_config(backend="dask", n_jobs=-1):
         yield
+
+
+@contextmanager
+def _work_on_ray(address: str | None) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own words are many
+        try:
+            ray = importlib.import_module("ray")
+            register_ray = importlib.import_module("ray.util.joblib").register_ray
+        except ImportError:
+            raise OptionError(
+                "--backend ray: Ray is not installed; install it with pip install 'prosody-gate[ray]'"
+            ) from None
+        joined = not ray.is_initialized()
+        try:
+            ray.init(address, ignore_reinit_error=True, logging_level="ERROR", log_to_driver=False)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise OptionError(f"--scheduler {address}: no Ray cluster answers there ({error})") from None
+        register_ray()
+        try:
+            with joblib.parallel_config(backend="ray", n_jobs=-1):
+                yield
+        finally:
+            if joined:
+                ray.shutdown()
 
 
 CHUNK: Final = {"clips": 8, "calls": 1, "overlaps": 64}

@@ -17,6 +17,7 @@ from .one_line_errors import PROGRAM, OneLineErrors
 from .options import options
 from .profile import profile_diff, profile_list, profile_show
 from .run import run
+from .serve import serve
 from .tune import tune
 
 EXIT_STATUS: Final = """\
@@ -37,6 +38,7 @@ app.command("bench", cls=JsonCommand)(bench)
 app.command("calibrate", cls=JsonCommand)(calibrate)
 app.command("label")(label)
 app.command("tune", cls=JsonCommand)(tune)
+app.command("serve")(serve)
 app.command("options", cls=JsonCommand)(options)
 profiles = typer.Typer(no_args_is_help=True, help="List, show and compare microphone profiles.")
 profiles.command("list", cls=JsonCommand)(profile_list)

@@ -136,9 +136,9 @@ def bench(
     backend: Annotated[
         str,
         typer.Option(
-            metavar="loky|dask",
+            metavar="loky|dask|ray",
             rich_help_panel=WORK,
-            help="Where to work: in processes of this machine (loky), or on a Dask cluster.",
+            help="Where to work: in processes of this machine (loky), or on a Dask or Ray cluster.",
         ),
     ] = "loky",
     scheduler: Annotated[
@@ -146,7 +146,7 @@ def bench(
         typer.Option(
             metavar="ADDRESS",
             rich_help_panel=WORK,
-            help="The cluster's scheduler. Its workers need prosody-gate, and the recordings under the same paths.",
+            help="The cluster's scheduler, or auto for Ray's. Its workers need prosody-gate, and the recordings under the same paths.",
         ),
     ] = None,
     as_json: JsonOption = None,

@@ -1,0 +1,512 @@
+"""What a server says over the wire, with evidence and a VAD of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+
+pytest.importorskip("uvicorn", reason="the server is not installed: pip install 'prosody-gate[server]'")
+
+from bargein_server import KEY, SECRET, client, create, serving, status_of, token, window, windows_of
+from gate_timeline import Says
+from loud_speech import sound
+from prosody_gate.server.bargein_session import BargeinSession
+
+STOP = sound(("room", 1.5), ("speech", 0.8))
+ROOM = sound(("room", 1.2))
+KEYS = {KEY: SECRET}
+
+
+def run(test: Any) -> None:
+    asyncio.run(test())
+
+
+def test_a_session_from_its_first_message_to_its_last() -> None:
+    async def test() -> None:
+        async with serving(Says(5.0, after=0.2)) as (url, _), client(url) as one:
+            assert await one.create() == {"type": "session.created", "default_threshold": 0.85}
+            answers = [await one.judge(at, samples) for at, samples in enumerate(windows_of(STOP, 24_800))]
+            assert [answer["created_at"] for answer in answers] == list(range(len(answers)))
+            kinds = [answer["type"] for answer in answers]
+            assert kinds.count("bargein_detected") == 1
+            assert set(kinds) == {"bargein_detected", "inference_done"}
+            for answer in answers:
+                assert set(answer) == {"type", "created_at", "probabilities", "prediction_duration"}
+                assert 0.0 < answer["prediction_duration"] < 1.0
+            await one.send('{"type":"session.close"}')
+            assert await one.receive() == {"type": "session.closed"}
+
+    run(test)
+
+
+@pytest.mark.parametrize("created_at", [0, 2**53 + 1, 2**64 - 1])
+def test_created_at_comes_back_as_it_was(created_at: int) -> None:
+    async def test() -> None:
+        async with serving() as (url, _), client(url) as one:
+            await one.create()
+            assert (await one.judge(created_at, ROOM))["created_at"] == created_at
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", ["/bargein", "//bargein", "/v1/bargein", "/agent/v1//bargein"])
+def test_any_path_that_ends_in_bargein_will_do(path: str) -> None:
+    async def test() -> None:
+        async with serving() as (url, _):
+            assert await status_of(url, path=path) == 101
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", ["/", "/eot", "/bargein/", "/notbargein", "/v1/xbargein"])
+def test_any_other_path_is_not_there(path: str) -> None:
+    async def test() -> None:
+        async with serving(playground=False) as (url, _):
+            assert await status_of(url, path=path) in (403, 404)
+            async with aiohttp.ClientSession() as http, http.post(url + path) as answer:
+                assert answer.status == 404
+
+    run(test)
+
+
+@pytest.mark.parametrize("asked", [{"threshold": 0.6}, {"threshold": 0.6, "min_frames": 8}])
+def test_a_clients_threshold_and_frames_are_honoured(asked: dict[str, Any]) -> None:
+    async def test() -> None:
+        async with serving(Says(1.0)) as (url, _), client(url) as one:  # P = 0.73
+            assert (await one.create(**asked))["default_threshold"] == pytest.approx(0.6)
+            answers = [await one.judge(at, samples) for at, samples in enumerate(windows_of(STOP, 24_800))]
+            told = [answer for answer in answers if answer["type"] == "bargein_detected"]
+            assert len(told) == 1
+            assert sum(chance >= 0.6 for chance in told[0]["probabilities"]) >= asked.get("min_frames", 2)
+
+    run(test)
+
+
+def test_sessions_do_not_see_each_other() -> None:
+    async def test() -> None:
+        async with serving(Says(5.0, after=0.2)) as (url, _), client(url) as one, client(url) as other:
+            await one.create()
+            await other.create()
+            for at, samples in enumerate(windows_of(STOP, 24_800)):
+                await one.judge(at, samples)
+                assert (await other.judge(at, ROOM))["type"] == "inference_done"
+
+    run(test)
+
+
+# Tokens
+
+
+def tokens() -> dict[str, str | None]:
+    import jwt
+
+    whole = token()
+    head, body, signature = whole.split(".")
+    claims = jwt.decode(whole, options={"verify_signature": False})
+    other = "another-secret-with-as-many-letters"
+    return {
+        "none at all": None,
+        "empty": "",
+        "no token": "gibberish",
+        "three parts of gibberish": "a.b.c",
+        "very long": "x" * 20_000,
+        "expired": token(seconds=-120),
+        "of another secret": token(secret=other),
+        "of another key": token(key="APIother"),
+        "of another key and secret": token(key="APIother", secret=other),
+        "alg none": jwt.encode(claims, None, algorithm="none"),
+        "unsigned": f"{head}.{body}.",
+        "changed": f"{head}.{body[:-2]}AA.{signature}",
+        "without a grant": token(grant=None),
+        "with a grant for nothing": token(grant=False),
+        "with a grant that is no object": jwt.encode(claims | {"inference": "perform"}, SECRET, algorithm="HS256"),
+        "with a grant that is no boolean": jwt.encode(
+            claims | {"inference": {"perform": "yes"}}, SECRET, algorithm="HS256"
+        ),
+        "without an end": jwt.encode({k: v for k, v in claims.items() if k != "exp"}, SECRET, algorithm="HS256"),
+        "not yet valid": jwt.encode(claims | {"nbf": time.time() + 300}, SECRET, algorithm="HS256"),
+        "of HS512": jwt.encode(claims, SECRET * 2, algorithm="HS512"),
+        "without an issuer": jwt.encode({k: v for k, v in claims.items() if k != "iss"}, SECRET, algorithm="HS256"),
+    }
+
+
+def test_every_wrong_token_is_refused_with_401_by_socket_and_by_http() -> None:
+    async def test() -> None:
+        async with serving(keys=KEYS) as (url, _), aiohttp.ClientSession() as http:
+            for name, wrong in tokens().items():
+                # A header of more than 8 kB is not even read.
+                assert await status_of(url, bearer=wrong) == (400 if name == "very long" else 401), name
+                headers = {} if wrong is None else {"Authorization": f"Bearer {wrong}"}
+                async with http.post(url + "/bargein", headers=headers, data=ROOM.tobytes()) as answer:
+                    assert answer.status == 401, name
+                    assert "Traceback" not in await answer.text()
+            assert await status_of(url, Authorization=f"Basic {token()}") == 401
+            assert await status_of(url, bearer=token()) == 101
+            # Clocks differ: LiveKit allows a minute.
+            assert await status_of(url, bearer=token(seconds=-30)) == 101
+
+    run(test)
+
+
+def test_several_keys_have_a_secret_each() -> None:
+    async def test() -> None:
+        keys = KEYS | {"APIother": "another-secret-with-as-many-letters"}
+        async with serving(keys=keys) as (url, _):
+            assert await status_of(url, bearer=token()) == 101
+            assert await status_of(url, bearer=token("APIother", keys["APIother"])) == 101
+            assert await status_of(url, bearer=token("APIother", SECRET)) == 401
+
+    run(test)
+
+
+# Limits
+
+
+def test_more_sessions_than_there_is_room_for_are_refused_with_429() -> None:
+    async def test() -> None:
+        async with serving(max_sessions=2) as (url, _):
+            async with client(url) as one, client(url):
+                assert await status_of(url) == 429
+                async with aiohttp.ClientSession() as http, http.get(url + "/readyz") as answer:
+                    assert answer.status == 503
+                # Those that are in are served on.
+                await one.create()
+                assert (await one.judge(1, ROOM))["type"] == "inference_done"
+            await asyncio.sleep(0.1)
+            assert await status_of(url) == 101
+
+    run(test)
+
+
+def test_a_key_has_no_more_sessions_than_its_own() -> None:
+    async def test() -> None:
+        keys = KEYS | {"APIother": "another-secret-with-as-many-letters"}
+        async with serving(keys=keys, max_sessions_per_key=1) as (url, _), client(url, bearer=token()):
+            assert await status_of(url, bearer=token()) == 429
+            assert await status_of(url, bearer=token("APIother", keys["APIother"])) == 101
+
+    run(test)
+
+
+def test_a_client_that_sends_too_fast_has_every_window_answered_and_few_judged() -> None:
+    async def test() -> None:
+        async with serving(max_windows_per_second=5) as (url, _), client(url) as one:
+            await one.create()
+            for at in range(60):
+                await one.send(window(at, ROOM))
+            answers = [await one.receive() for _ in range(60)]
+            assert sorted(answer["created_at"] for answer in answers) == list(range(60))
+            assert sum(answer["prediction_duration"] > 0.0 for answer in answers) <= 8
+
+    run(test)
+
+
+class Slow:
+    """Evidence that takes its time, while it is told to."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+
+    def __copy__(self) -> Slow:
+        return self
+
+    def reset(self) -> None: ...
+
+    def update(self, observation: object) -> float:
+        self.may_go_on.wait(5.0)
+        return 5.0
+
+
+def test_behind_the_newest_window_is_judged_and_those_before_it_are_answered_at_once() -> None:
+    async def test() -> None:
+        slow = Slow()
+        async with serving(slow) as (url, _), client(url) as one:
+            await one.create()
+            windows = list(windows_of(STOP, 24_800))[:5]
+            for at, samples in enumerate(windows):
+                await one.send(window(at, samples))
+                await asyncio.sleep(0.02)
+            superseded = [await one.receive(0.3) for _ in range(3)]
+            assert [answer["created_at"] for answer in superseded] == [1, 2, 3]
+            assert all(answer["type"] == "inference_done" for answer in superseded)
+            slow.may_go_on.set()
+            judged = [await one.receive() for _ in range(2)]
+            assert [answer["created_at"] for answer in judged] == [0, 4]
+
+    run(test)
+
+
+def test_a_window_that_waits_too_long_is_answered_in_time_and_its_verdict_comes_with_the_next() -> None:
+    async def test() -> None:
+        slow = Slow()
+        async with serving(slow) as (url, _), client(url) as one:
+            await one.create()
+            windows = list(windows_of(STOP, 24_800))
+            began = time.monotonic()
+            answer = await one.judge(1, windows[2])
+            assert 0.3 < time.monotonic() - began < 0.65
+            assert answer == {
+                "type": "inference_done",
+                "created_at": 1,
+                "probabilities": [],
+                "prediction_duration": 0.0,
+            }
+            slow.may_go_on.set()
+            await asyncio.sleep(0.1)
+            assert (await one.judge(2, windows[3]))["type"] == "bargein_detected"
+
+    run(test)
+
+
+def test_a_gate_that_fails_is_no_interruption_and_touches_nobody_else() -> None:
+    class Breaks:
+        name = "breaks"
+
+        def reset(self) -> None: ...
+
+        def update(self, observation: Any) -> float:
+            if observation.speech_duration > 0.2:
+                raise RuntimeError("broken")
+            return 0.0
+
+    async def test() -> None:
+        async with serving(Breaks()) as (url, _), client(url) as one:
+            await one.create()
+            answers = [await one.judge(at, samples) for at, samples in enumerate(windows_of(STOP, 24_800))]
+            assert {answer["type"] for answer in answers} == {"inference_done"}
+            async with client(url) as other:
+                await other.create()
+                assert (await other.judge(1, ROOM))["type"] == "inference_done"
+
+    run(test)
+
+
+def test_an_idle_session_keeps_its_socket_and_no_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prosody_gate.server.bargein_session.REST_AFTER", 0.2)
+
+    async def test() -> None:
+        async with serving(Says(0.0)) as (url, server), client(url) as one:
+            await one.create()
+            await one.judge(1, STOP)
+            (session,) = server._sessions
+            assert session._job is not None
+            assert not session._job.gate.at_rest
+            while not session._job.gate.at_rest:
+                await asyncio.sleep(0.05)
+            assert (await one.judge(2, STOP))["created_at"] == 2
+
+    run(test)
+
+
+def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prosody_gate.server.bargein_session.MOST_UNSENT", 20)
+
+    async def test() -> None:
+        async with serving(max_windows_per_second=1_000) as (url, server), client(url) as one:
+            await one.create()
+            (session,) = server._sessions
+
+            async def never(text: str) -> None:
+                await asyncio.sleep(3600)
+
+            monkeypatch.setattr(session._socket, "send_text", never)
+            for at in range(60):
+                await one.send(window(at, ROOM))
+            await one.closed()
+            assert server.admission.sessions == 0
+
+    run(test)
+
+
+def test_a_client_that_says_nothing_at_first_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prosody_gate.server.bargein_session.CREATE_WITHIN", 0.2)
+
+    async def test() -> None:
+        async with serving() as (url, _), client(url) as one:
+            await one.closed()
+
+    run(test)
+
+
+# The end
+
+
+def test_draining_refuses_new_sessions_and_lets_those_that_are_there_live() -> None:
+    async def test() -> None:
+        async with serving(Says(5.0, after=0.2)) as (url, server), client(url) as one:
+            await one.create()
+            draining = asyncio.create_task(server.drain(60.0))
+            await asyncio.sleep(0.05)
+            assert await status_of(url) == 429
+            answers = [await one.judge(at, samples) for at, samples in enumerate(windows_of(STOP, 24_800))]
+            assert "bargein_detected" in {answer["type"] for answer in answers}
+            assert not draining.done()
+            await one.socket.close()
+            await asyncio.wait_for(draining, 5.0)
+
+    run(test)
+
+
+def test_whoever_is_left_when_the_time_is_over_gets_the_error_that_makes_clients_fall_back_at_once() -> None:
+    async def test() -> None:
+        async with serving() as (url, server), client(url) as one:
+            await one.create()
+            await server.drain(0.0)
+            message = await one.receive()
+            assert (message["type"], message["code"]) == ("error", 403)
+            assert isinstance(message["session_id"], str)
+            assert isinstance(message["message"], str)
+            assert await one.closed() == 1001
+
+    run(test)
+
+
+# Clients before Python 1.6.0 and Node 1.4.6
+
+
+async def post(http: aiohttp.ClientSession, url: str, samples: np.ndarray, **query: Any) -> tuple[int, Any]:
+    known = {"threshold": 0.5, "min_frames": 2, "created_at": 7} | query
+    async with http.post(url + "/bargein", params=known, data=samples.tobytes()) as answer:
+        text = await answer.text()
+        return answer.status, json.loads(text) if text.startswith("{") else text
+
+
+def test_an_old_client_gets_its_answers_by_http() -> None:
+    async def test() -> None:
+        async with serving(Says(5.0, after=0.2)) as (url, _), aiohttp.ClientSession() as http:
+            found = [await post(http, url, part, created_at=at) for at, part in enumerate(windows_of(STOP, 24_800))]
+            assert {status for status, _ in found} == {200}
+            answers = [answer for _, answer in found]
+            assert all(set(answer) == {"created_at", "is_bargein", "probabilities"} for answer in answers)
+            assert [answer["created_at"] for answer in answers] == list(range(len(answers)))
+            assert [answer["is_bargein"] for answer in answers].count(True) == 1
+
+    run(test)
+
+
+def test_over_http_one_half_is_what_clients_send_unasked_and_anything_else_is_asked_for() -> None:
+    async def test() -> None:
+        # P = 0.73: not enough for the server's own 0.85.
+        async with serving(Says(1.0)) as (url, _), aiohttp.ClientSession() as http:
+            for threshold, expected in ((0.5, False), (0.6, True), (0.8, False)):
+                _, answer = await post(http, url, STOP, threshold=threshold)
+                assert answer["is_bargein"] is expected
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"threshold": "high"}, "expected numbers"),
+        ({"threshold": 2}, "between 0 and 1"),
+        ({"threshold": "nan"}, "between 0 and 1"),
+        ({"min_frames": -1}, "min_frames"),
+        ({"created_at": -1}, "created_at"),
+        ({"created_at": "9" * 5_000}, "expected numbers"),
+    ],
+)
+def test_a_wrong_query_is_named_in_one_line(query: dict[str, Any], says: str) -> None:
+    async def test() -> None:
+        async with serving() as (url, _), aiohttp.ClientSession() as http:
+            status, text = await post(http, url, ROOM, **query)
+            assert status == 400
+            assert says in text
+            assert "\n" not in text
+
+    run(test)
+
+
+def test_a_body_that_is_too_long_or_not_whole_is_refused() -> None:
+    async def test() -> None:
+        async with serving() as (url, _), aiohttp.ClientSession() as http:
+            status, text = await post(http, url, np.zeros(200_000, np.int16))
+            assert (status, "at most" in text) == (400, True)
+            async with http.post(url + "/bargein", data=b"abc") as answer:
+                assert answer.status == 400
+
+    run(test)
+
+
+# What is no message of the protocol
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        ("", "expected JSON"),
+        ("no json", "expected JSON"),
+        ("[" * 10_000, "expected JSON"),
+        ("x" * 20_000, "at most"),
+        ("[]", "expected an object"),
+        ("null", "expected an object"),
+        ('{"type": 5}', "expected an object with type"),
+        ('{"type": "session.open"}', "expected an object with type"),
+        ('{"type": "session.create"}', "settings"),
+        ('{"type": "session.create", "settings": []}', "settings"),
+        (create(sample_rate=8_000), "sample_rate: expected 16000"),
+        (create(num_channels=2), "num_channels: expected 1"),
+        (create(encoding="opus"), "encoding: expected s16le"),
+        (create(min_frames=-1), "min_frames"),
+        (create(min_frames=True), "min_frames"),
+        (create(min_frames=1e9), "min_frames"),
+        (create(threshold="high"), "threshold"),
+        (create(threshold=1.5), "threshold"),
+        (create(threshold=True), "threshold"),
+        ('{"type": "session.create", "settings": {"threshold": NaN}}', "threshold"),
+        (b"", "expected session.create"),
+        (b"\0" * 100, "expected session.create"),
+    ],
+)
+def test_a_wrong_message_is_named_in_one_line_and_ends_the_session(message: str | bytes, says: str) -> None:
+    async def test() -> None:
+        async with serving() as (url, _), client(url) as one:
+            await one.send(message)
+            answer = await one.receive()
+            assert (answer["type"], answer["code"]) == ("error", 400)
+            assert says in answer["message"]
+            assert "\n" not in answer["message"]
+            assert await one.closed() == 1008
+
+    run(test)
+
+
+@pytest.mark.parametrize("data", [b"", b"1234567", b"12345678x"])
+def test_a_wrong_window_ends_the_session(data: bytes) -> None:
+    async def test() -> None:
+        async with serving() as (url, _), client(url) as one:
+            await one.create()
+            await one.send(data)
+            answer = await one.receive()
+            assert (answer["type"], answer["code"]) == ("error", 400)
+            assert await one.closed() == 1008
+
+    run(test)
+
+
+def test_a_window_without_samples_is_answered() -> None:
+    async def test() -> None:
+        async with serving() as (url, _), client(url) as one:
+            await one.create()
+            assert await one.judge(3, ROOM[:0]) == {
+                "type": "inference_done",
+                "created_at": 3,
+                "probabilities": [],
+                "prediction_duration": pytest.approx(0.0, abs=0.1),
+            }
+
+    run(test)
+
+
+def test_a_session_is_a_name_in_the_log_and_no_more() -> None:
+    names = {BargeinSession(None, None, None, windows_per_second=1).name for _ in range(50)}  # type: ignore[arg-type]
+    assert len(names) == 50
