@@ -16,6 +16,7 @@ LAYERS: dict[str, int] = {
     "livekit": 9,
     "bench": 9,
     "session": 8,
+    "recording": 8,
     "report": 8,
     "replay": 7,
     "gate_factory": 6,

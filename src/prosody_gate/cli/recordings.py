@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from ..audio import AudioFile, clipped_fraction
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import AudioFile, Resampler, clipped_fraction
 from ..errors import OptionError
+from ..profile import Profile
+from ..recording import OverlapRecorder, RecordOptions
 from ..replay import Span, read_spans
 
 AgentSpeech = Literal["always", "never"] | Sequence[Span]
@@ -130,4 +135,45 @@ def check_recording(recording: AudioFile, channel: int) -> str | None:
     return (
         f"{recording.path}: {100.0 * share:.1f} % of channel {channel} is clipped; "
         "expected under 0.1 %: turn the microphone down"
+    )
+
+
+class _AgentChannel:
+    """What is on the agent's channel of a recording, for the recorder of overlaps."""
+
+    def __init__(self, recording: AudioFile, channel: int) -> None:
+        self._recording = recording
+        self._channel = channel
+
+    def advance(self) -> None:
+        """All of it is there already."""
+
+    def between(self, start: float, end: float) -> npt.NDArray[np.int16] | None:
+        """A stretch of the channel, [n] int16 at 16 kHz."""
+        if start >= self._recording.duration:
+            return None
+        resampler = Resampler(self._recording.sample_rate)
+        samples = self._recording.part(start, end).read(self._channel)
+        resampled = np.concatenate([resampler.push(samples), resampler.flush()])
+        return np.clip(np.rint(resampled * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def recorder_of(folder: Path, recording: AudioFile, channels: Channels, profile: Profile | None) -> OverlapRecorder:
+    """What records the overlaps of a recording as those of a call.
+
+    Args:
+        folder: Where to.
+        recording: The open recording.
+        channels: Whose voice is where.
+        profile: In force; None for none.
+
+    Raises:
+        OptionError: The folder cannot be written to.
+    """
+    return OverlapRecorder(
+        RecordOptions(folder=folder, keep_days=None),
+        about={"source": recording.path.name, "profile": None if profile is None else profile.microphone.name},
+        agent_audio=None if channels.agent is None else _AgentChannel(recording, channels.agent),
+        stops_agent=False,
+        waits=True,
     )

@@ -1,5 +1,6 @@
 """What any live integration stands on: driver, transcript hold, listener thread, metrics. Knows no framework."""
 
+from .agent_track import AgentTrack
 from .audio_feed import AudioFeed
 from .cancelled_words import RemainingWords, remaining_words
 from .gate_driver import Follower, GateDriver
@@ -12,6 +13,7 @@ from .threaded_listener import ThreadedListener, breathe
 from .transcript_hold import DropReason, HeldItem, ItemKind, TranscriptHold
 
 __all__ = [
+    "AgentTrack",
     "ArrivalClock",
     "AudioFeed",
     "DropReason",
