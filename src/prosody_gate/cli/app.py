@@ -11,6 +11,7 @@ import typer
 
 from .bench import bench
 from .calibrate import calibrate
+from .compare import compare
 from .json_output import JsonCommand
 from .label import label
 from .one_line_errors import PROGRAM, OneLineErrors
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("run", cls=JsonCommand)(run)
 app.command("bench", cls=JsonCommand)(bench)
+app.command("compare", cls=JsonCommand)(compare)
 app.command("calibrate", cls=JsonCommand)(calibrate)
 app.command("label")(label)
 app.command("tune", cls=JsonCommand)(tune)
