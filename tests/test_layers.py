@@ -9,7 +9,8 @@ import prosody_gate
 
 ROOT = Path(prosody_gate.__file__).parent
 LAYERS: dict[str, int] = {
-    "cli": 12,
+    "cli": 13,
+    "page": 12,
     "labelling": 11,
     "tuning": 10,
     "calibration": 10,

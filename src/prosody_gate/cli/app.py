@@ -16,6 +16,7 @@ from .json_output import JsonCommand
 from .label import label
 from .one_line_errors import PROGRAM, OneLineErrors
 from .options import options
+from .page import page
 from .profile import profile_diff, profile_list, profile_show
 from .run import run
 from .tune import tune
@@ -38,6 +39,7 @@ app.command("bench", cls=JsonCommand)(bench)
 app.command("compare", cls=JsonCommand)(compare)
 app.command("calibrate", cls=JsonCommand)(calibrate)
 app.command("label")(label)
+app.command("page")(page)
 app.command("tune", cls=JsonCommand)(tune)
 app.command("options", cls=JsonCommand)(options)
 profiles = typer.Typer(no_args_is_help=True, help="List, show and compare microphone profiles.")

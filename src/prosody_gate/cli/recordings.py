@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -136,6 +136,39 @@ def check_recording(recording: AudioFile, channel: int) -> str | None:
         f"{recording.path}: {100.0 * share:.1f} % of channel {channel} is clipped; "
         "expected under 0.1 %: turn the microphone down"
     )
+
+
+def manifest_line(
+    call: Path, manifest: Path, channels: Channels, recording: AudioFile, speaker: str | None
+) -> dict[str, Any]:
+    """A call's line of a manifest, without its events.
+
+    Args:
+        call: The recording.
+        manifest: The manifest; audio paths start at its folder.
+        channels: Whose voice is where.
+        recording: The open recording.
+        speaker: Name of the user; None for not known.
+
+    Raises:
+        OptionError: The agent never speaks.
+    """
+    folder = os.path.abspath(manifest.parent)
+    line: dict[str, Any] = {
+        "audio": Path(os.path.relpath(os.path.abspath(call), folder)).as_posix(),
+        "user_channel": channels.user,
+    }
+    if channels.agent is not None:
+        line["agent_channel"] = channels.agent
+    elif channels.agent_speech == "never":
+        raise OptionError("--agent never: without an agent there is no overlap; expected always or SPANS.json")
+    elif channels.agent_speech == "always":
+        line["agent"] = [[0.0, round(recording.duration, 3)]]
+    else:
+        line["agent"] = [[*span] for span in channels.agent_speech]
+    if speaker is not None:
+        line["speaker"] = speaker
+    return line
 
 
 class _AgentChannel:
