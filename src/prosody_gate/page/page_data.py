@@ -70,6 +70,8 @@ class PageItem:
     """Whether the gate was right about it, where a report says so."""
     set: str = ""
     """The part of the collection it belongs to."""
+    when: str = ""
+    """Date and time of day, of an overlap with a clip of its own."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What else is known, for people."""
 
@@ -116,6 +118,7 @@ class PageItem:
             "right": self.right,
             "set": self.set,
             "ownSet": self.set,
+            "when": self.when,
             "about": dict(self.about),
         }
 

@@ -238,6 +238,7 @@ def _recorded(
         line=place,
         span=speech,
         label=label_of(fields),
+        when=str(fields["at"])[5:16].replace("T", " "),
         about=about,
     )
     return clip, item

@@ -178,7 +178,7 @@ function rowText(at) {
   const item = meta.items[at];
   const right = rightOf(at);
   return [
-    item.name, `at ${clock(item.onset)}`, `${KINDS[item.kind]?.[1] ?? 'nothing held'}`,
+    item.name, `at ${item.when || clock(item.onset)}`, `${KINDS[item.kind]?.[1] ?? 'nothing held'}`,
     item.latency === null ? '' : `after ${seconds(item.latency)}`, words(item.reason),
     item.p === null ? '' : `P ${item.p.toFixed(2)}`, said(item),
     labels.get(at) ? `label ${labels.get(at)}` : 'no label', right === null ? '' : right ? 'right' : 'wrong',
@@ -197,7 +197,7 @@ function fillRow(button, at) {
   const label = element('span', right === false ? 'label wrong' : 'label', `${labels.get(at) || '–'}${mark}`);
   button.replaceChildren(
     element('span', `kind ${item.kind}`, `${KINDS[item.kind]?.[0] ?? '○'} ${item.kind || 'nothing'}`),
-    element('span', '', clock(item.onset)), element('span', '', item.latency === null ? '' : `+${seconds(item.latency)}`),
+    element('span', '', item.when || clock(item.onset)), element('span', '', item.latency === null ? '' : `+${seconds(item.latency)}`),
     element('span', '', item.p === null ? '' : `P ${item.p.toFixed(2)}`), label,
     element('span', 'said', `${said(item) || '(no text)'} · ${words(item.reason)}${meta.kind === 'call' ? '' : ` · ${item.name}`}`),
   );
