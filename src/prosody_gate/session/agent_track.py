@@ -30,7 +30,7 @@ class AgentTrack:
     """
 
     def __init__(
-        self, played: PlayedAudio, stream_time: Callable[[], float], *, clock: Callable[[], float] = time.time
+        self, played: PlayedAudio, stream_time: Callable[[], float], *, clock: Callable[[], float] = lambda: time.time()
     ) -> None:
         self.played = played
         """Is told what is played when."""
