@@ -31,7 +31,10 @@ let spectrumOn = false;
 let audioUrl = null;
 let loadedClip = -1;
 
-function say(text) { byId('message').textContent = text; }
+// What stays true for as long as the page is open, and what was last to be said.
+const lasting = [...meta.problems];
+function say(text) { byId('message').textContent = [...lasting, text].filter(Boolean).join(' '); }
+const UNKEPT = 'This browser keeps nothing for this page: export the labels before you close it.';
 
 function openStorage() {
   if (meta.saves) { return; }
@@ -41,7 +44,8 @@ function openStorage() {
     meta.items.forEach((item, at) => { if (item.key in kept) { labels.set(at, kept[item.key]); } });
   } catch (error) {
     storage = null;
-    say('This browser keeps nothing for this page: export the labels before you close it.');
+    lasting.push(UNKEPT);
+    say('');
   }
 }
 
@@ -53,7 +57,8 @@ function keepLabels() {
     storage.setItem(storageKey, JSON.stringify(kept));
   } catch (error) {
     storage = null;
-    say('This browser keeps nothing for this page: export the labels before you close it.');
+    lasting.push(UNKEPT);
+    say('');
   }
 }
 
@@ -1093,9 +1098,7 @@ for (const [, shownAs, what] of KEYS) {
 openStorage();
 byId('kept').textContent = meta.saves ? 'every label is saved at once' : 'labels are kept in this browser';
 if (!storage && !meta.saves) { byId('kept').textContent = ''; }
-if (meta.problems.length) { say(meta.problems.join(' ')); }
 refresh();
 if (shown.length) { choose(shown[0], false); } else { say(meta.items.length ? '' : 'There is nothing to show: no overlap was found.'); }
-if (meta.problems.length) { say(meta.problems.join(' ')); }
 document.documentElement.dataset.ready = 'true';
 })();
