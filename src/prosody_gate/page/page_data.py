@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -257,13 +257,16 @@ class PageData:
     about: str
     """One line under the title."""
     items: Sequence[PageItem]
-    clips: Sequence[PageClip]
+    clips: Sequence[Callable[[], PageClip]]
+    """Each makes one when the page is written."""
     lines: Sequence[Mapping[str, Any]]
     """Manifest lines without the labels that the page gives: what is exported begins with them."""
     export_name: str
     """Name of the exported file."""
     export_place: str
     """Where it is to be put so that its audio paths are right."""
+    has_agent_sound: bool = False
+    """Whether the sound inside the page has the agent's voice, so that it can be left out."""
     problems: Sequence[str] = ()
     """What could not be shown, a line each."""
     saves: str | None = None
@@ -282,7 +285,7 @@ class PageData:
             "exportPlace": self.export_place,
             "problems": list(self.problems),
             "saves": self.saves,
-            "hasAgentSound": any(clip.agent is not None and clip.link is None for clip in self.clips),
+            "hasAgentSound": self.has_agent_sound,
         }
 
 

@@ -50,7 +50,8 @@ def page_parts(data: PageData) -> Iterator[str]:
     before, _, after = page.partition("%DATA%")
     yield before
     yield _json_element("page-data", data.to_dict())
-    for place, clip in enumerate(data.clips):
+    for place, make in enumerate(data.clips):
+        clip = make()
         yield _json_element(f"clip-{place}", clip.to_dict())
         sound = clip.sound()
         if sound is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -122,7 +123,8 @@ def page_of_call(
         kind="call",
         about=f"{len(items)} overlaps in {result.duration:.0f} s",
         items=items,
-        clips=[clip],
+        clips=[partial(_same, clip)],
+        has_agent_sound=clip.agent is not None and link is None,
         lines=[{**line, "events": []}],
         export_name=f"{recording.path.stem}.jsonl",
         export_place=f"beside {name}",
@@ -146,23 +148,28 @@ def page_of_folder(folder: Path, *, link: Callable[[Path], str] | None = None, p
         RecordingError: The folder cannot be read, or nothing in it can be used.
     """
     items: list[PageItem] = []
-    clips: list[PageClip] = []
+    clips: list[Callable[[], PageClip]] = []
     lines: list[Mapping[str, Any]] = []
     problems: list[str] = []
+    has_agent = False
     for done, path in enumerate(overlap_files(folder), start=1):
         try:
             fields = read_line(path)
-            clip, item = _recorded(path, fields, place=len(items), link=link)
+            item = _recorded_item(fields, place=len(items))
+            _trace(fields["trace"], None, None)
+            missing = _missing_sound(path, fields)
         except RecordingError as error:
             problems.append(str(error))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             problems.append(f"{path}: is damaged ({error}); expected one recorded overlap")
         else:
-            clips.append(clip)
+            address = None if link is None or missing else link(path.parent / str(fields["audio"]))
+            clips.append(partial(_recorded_clip, path, address))
             items.append(item)
             lines.append(_line_of(fields))
-            if clip.missing:
-                problems.append(clip.missing)
+            has_agent = has_agent or "agent_audio" in fields
+            if missing:
+                problems.append(missing)
         if progress is not None:
             progress(done)
     if not items:
@@ -174,6 +181,7 @@ def page_of_folder(folder: Path, *, link: Callable[[Path], str] | None = None, p
         about=f"{len(items)} overlaps of {calls} call{'' if calls == 1 else 's'}",
         items=items,
         clips=clips,
+        has_agent_sound=has_agent and link is None,
         lines=lines,
         export_name="labels.jsonl",
         export_place=f"into the folder {folder.resolve().name}",
@@ -193,11 +201,9 @@ def _line_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: fields[name] for name in kept if name in fields}, "events": neighbours}
 
 
-def _recorded(
-    path: Path, fields: Mapping[str, Any], *, place: int, link: Callable[[Path], str] | None
-) -> tuple[PageClip, PageItem]:
-    duration, speech = float(fields["duration"]), Span(*map(float, fields["overlap"]))
-    events = [_event(event) for event in fields["decisions"]]
+def _recorded_clip(path: Path, link: str | None) -> PageClip:
+    """The clip of a recorded overlap, read when the page is written: thousands do not fit into memory."""
+    fields = read_line(path)
     user, agent, missing, address = None, None, "", None
     if "audio" in fields:
         sound = path.parent / str(fields["audio"])
@@ -205,14 +211,14 @@ def _recorded(
             with AudioFile(sound) as recording:
                 user = voice_at_16_khz(recording, 0)
                 agent = voice_at_16_khz(recording, 1) if "agent_audio" in fields and recording.channels > 1 else None
-            address = None if link is None else link(sound)
+            address = link
         except AudioError as error:
             missing = str(error)
     else:
         missing = f"{path.name}: was recorded without sound"
     options = _options(fields.get("options"))
-    clip = PageClip(
-        duration=duration,
+    return PageClip(
+        duration=float(fields["duration"]),
         user=user,
         agent=agent,
         link=address,
@@ -223,13 +229,27 @@ def _recorded(
             Transcript(at=float(one["at"]), text=str(one["text"]), final=bool(one.get("final")))
             for one in fields.get("transcripts", ())
         ],
-        events=events,
+        events=[_event(event) for event in fields["decisions"]],
     )
-    name = str(fields["name"])
+
+
+def _missing_sound(path: Path, fields: Mapping[str, Any]) -> str:
+    """Why a recorded overlap has no sound; empty where it has."""
+    if "audio" not in fields:
+        return f"{path.name}: was recorded without sound"
+    try:
+        AudioFile(path.parent / str(fields["audio"])).close()
+    except AudioError as error:
+        return str(error)
+    return ""
+
+
+def _recorded_item(fields: Mapping[str, Any], *, place: int) -> PageItem:
+    name, speech = str(fields["name"]), Span(*map(float, fields["overlap"]))
     about = {key: fields[key] for key in ("at", "profile", "prosody_gate", "source") if fields.get(key) is not None}
-    item = PageItem.of_events(
-        events,
-        options=options,
+    return PageItem.of_events(
+        [_event(event) for event in fields["decisions"]],
+        options=_options(fields.get("options")),
         clip=place,
         key=name,
         name=name,
@@ -241,7 +261,6 @@ def _recorded(
         when=str(fields["at"])[5:16].replace("T", " "),
         about=about,
     )
-    return clip, item
 
 
 def _event(fields: Mapping[str, Any]) -> GateEvent:
@@ -364,7 +383,7 @@ def page_of_report(
         by_line.setdefault(int(outcome["line"]), []).append(outcome)
     reader = settings.reader()
     items: list[PageItem] = []
-    clips: list[PageClip] = []
+    clips: list[Callable[[], PageClip]] = []
     lines: list[Mapping[str, Any]] = []
     for done, (number, outcomes) in enumerate(sorted(by_line.items()), start=1):
         item = items_by_line.get(number)
@@ -383,16 +402,15 @@ def page_of_report(
         ]
         items += shown
         frames = stream.frames
-        clips.append(
-            PageClip(
-                duration=result.duration,
-                user=None if frames is None else _int16(frames.reshape(-1)),
-                trace=result.trace[: round(result.duration * 16_000 / FRAME_SAMPLES)],
-                agent_spans=result.agent,
-                transcripts=result.transcripts,
-                events=result.events,
-            )
+        clip = PageClip(
+            duration=result.duration,
+            user=None if frames is None else _int16(frames.reshape(-1)),
+            trace=result.trace[: round(result.duration * 16_000 / FRAME_SAMPLES)],
+            agent_spans=result.agent,
+            transcripts=result.transcripts,
+            events=result.events,
         )
+        clips.append(partial(_same, clip))
         lines.append(_manifest_line(item, manifest.path.parent if manifest.path.is_file() else manifest.path, shown))
         if progress is not None:
             progress(done)
@@ -409,6 +427,10 @@ def page_of_report(
         export_place=f"beside {manifest.path.name}",
         problems=_told(problems),
     )
+
+
+def _same(clip: PageClip) -> PageClip:
+    return clip
 
 
 def _scored(
