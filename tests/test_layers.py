@@ -9,7 +9,8 @@ import prosody_gate
 
 ROOT = Path(prosody_gate.__file__).parent
 LAYERS: dict[str, int] = {
-    "cli": 12,
+    "cli": 13,
+    "page": 12,
     "labelling": 11,
     "tuning": 10,
     "calibration": 10,
@@ -18,6 +19,7 @@ LAYERS: dict[str, int] = {
     "pipecat": 9,
     "bench": 9,
     "session": 8,
+    "recording": 8,
     "report": 8,
     "replay": 7,
     "gate_factory": 6,

@@ -11,17 +11,21 @@ from .errors import OptionError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; it takes the place of `path` when all went well.
 
     Args:
         path: The file to write; an earlier one stays as it is until the new one is whole.
+        private: Whether it is for its owner alone (0600), from its first byte on.
 
     Raises:
         OptionError: The folder is not there or cannot be written to.
     """
     temporary = _beside(path)
     try:
+        if private:
+            temporary.unlink(missing_ok=True)
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield temporary
         os.replace(temporary, path)
     except OSError as error:

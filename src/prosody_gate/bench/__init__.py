@@ -3,6 +3,16 @@
 from .bench_plots import check_plot_folder, plot_bench
 from .bench_report import BenchReport, SweepPoint
 from .bench_tables import bench_tables, gate_sentence
+from .compare_reports import (
+    ChangedEvent,
+    ComparedSet,
+    Comparison,
+    ReadReport,
+    ReportedEvent,
+    compare_reports,
+    paired_difference,
+    read_report,
+)
 from .evaluator import GATE, BenchSettings, Evaluator, ItemGates, best_label
 from .intervals import Share
 from .item_stream import ItemStream, ItemStreamReader, speech_segments
@@ -12,7 +22,7 @@ from .outcome import Decision, Outcome, Verdict
 from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, default_baselines
 from .run_bench import run_bench, work_on
 from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
-from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by, is_caught
+from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by, is_caught, is_right
 from .worst_error import WorstError, plot_worst, worst_errors, worst_lines
 
 __all__ = [
@@ -26,7 +36,10 @@ __all__ = [
     "BenchReport",
     "BenchSettings",
     "Call",
+    "ChangedEvent",
     "Clip",
+    "ComparedSet",
+    "Comparison",
     "Decision",
     "Evaluator",
     "Item",
@@ -38,6 +51,8 @@ __all__ = [
     "ManifestError",
     "MinWordsRule",
     "Outcome",
+    "ReadReport",
+    "ReportedEvent",
     "SceneMaker",
     "SceneOptions",
     "SetScore",
@@ -54,15 +69,19 @@ __all__ = [
     "bench_tables",
     "best_label",
     "check_plot_folder",
+    "compare_reports",
     "confirmed_by",
     "default_baselines",
     "gate_sentence",
     "is_caught",
+    "is_right",
     "over_telephone",
+    "paired_difference",
     "plot_bench",
     "plot_worst",
     "read_at_analysis_rate",
     "read_manifest",
+    "read_report",
     "run_bench",
     "speech_segments",
     "work_on",

@@ -12,7 +12,7 @@ from typing import Any, Final
 from .evaluator import GATE, BenchSettings
 from .manifest import Manifest, SkippedLine
 from .outcome import ItemOutcome, Outcome
-from .system_score import IN_TIME, SystemScore
+from .system_score import IN_TIME, SystemScore, is_right
 from .worst_error import worst_errors
 
 FORMAT: Final = 2
@@ -185,6 +185,9 @@ class BenchReport:
             "sweep": [point.to_dict() for point in self.sweep],
             "skipped": [{"line": line.line, "problem": line.problem} for line in self.skipped],
             **({} if worst is None else {"worst": [one.to_dict() for one in worst_errors(self.outcomes, worst)]}),
-            "outcomes": [outcome.to_dict(GATE) for outcome in self.outcomes],
+            "outcomes": [
+                {**outcome.to_dict(GATE), "right": is_right(outcome, outcome.verdicts[GATE])}
+                for outcome in self.outcomes
+            ],
         }
         return json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

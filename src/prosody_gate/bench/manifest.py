@@ -8,11 +8,12 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from ..audio import AudioFile
 from ..errors import OptionError, ProsodyGateError
 from ..gate import Transcript
+from ..recording import NEIGHBOUR, RecordingError, label_of, overlap_files, read_line
 from ..replay import LONGEST, Span, TimedWord, check_spans, read_transcripts
 from .items import AMBIGUOUS, LABELS, Call, Clip, Item, LabelledEvent, WordOverlap
 
@@ -36,14 +37,16 @@ class ManifestLine:
         number: Of the line, from 1.
         path: The manifest; relative audio paths start at its folder.
 
+        of_folder: Whether `path` is the file of one recorded overlap, the only line in it.
+
     Raises:
         ManifestError: The line is not a JSON object. So do all methods for a field that cannot be used.
     """
 
-    def __init__(self, text: str, *, number: int, path: Path) -> None:
+    def __init__(self, text: str, *, number: int, path: Path, of_folder: bool = False) -> None:
         self.number = number
         self._path = path
-        self._where = f"{path}:{number}"
+        self._where = str(path) if of_folder else f"{path}:{number}"
         try:
             fields: Any = json.loads(text)
         except (ValueError, RecursionError):
@@ -51,6 +54,14 @@ class ManifestLine:
         if not isinstance(fields, dict):
             raise self._error(f"is a {type(fields).__name__}; expected one JSON object a line")
         self._fields: dict[str, Any] = fields
+
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether it is a recorded overlap that nobody has labelled."""
+        events = self._fields.get("events")
+        if "recording" not in self._fields or not isinstance(events, list):
+            return False
+        return label_of(self._fields) is None
 
     @property
     def kind(self) -> str:
@@ -301,6 +312,8 @@ class Manifest:
     """The lines that could not be used."""
     ambiguous: int = 0
     """Events labelled ambiguous: not scored."""
+    unlabelled: int = 0
+    """Recorded overlaps that nobody has labelled: not scored."""
 
 
 def read_manifest(path: Path | str, *, kind: str | None = None, strict: bool = False) -> Manifest:
@@ -320,28 +333,34 @@ def read_manifest(path: Path | str, *, kind: str | None = None, strict: bool = F
         raise OptionError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
     items: list[Item] = []
     skipped: list[SkippedLine] = []
-    ambiguous = 0
-    for number, text in enumerate(_lines(path), start=1):
-        if not text.strip():
+    ambiguous = unlabelled = 0
+    for line_text in _lines(path):
+        if not line_text.text.strip():
             continue
+        number = line_text.number
         try:
-            line = ManifestLine(text, number=number, path=path)
+            if line_text.path != path:
+                read_line(line_text.path)  # says more exactly what is wrong with a recording
+            line = ManifestLine(line_text.text, number=number, path=line_text.path, of_folder=line_text.path != path)
+            if line.is_unlabelled:
+                unlabelled += 1
+                continue
             item = _item(line, kind or line.kind)
             kind = kind or line.kind
-        except ManifestError as error:
+        except (ManifestError, RecordingError) as error:
             if strict:
                 raise
             skipped.append(SkippedLine(number, str(error)))
             continue
         if isinstance(item, Call):
-            ambiguous += sum(event.label == AMBIGUOUS for event in item.events)
+            ambiguous += sum(event.label == AMBIGUOUS and event.set != NEIGHBOUR for event in item.events)
         elif item.label == AMBIGUOUS:
             ambiguous += 1
             continue
         items.append(item)
     if not items:
-        raise ManifestError(_nothing(path, skipped, ambiguous))
-    return Manifest(path, kind, tuple(items), tuple(skipped), ambiguous)  # type: ignore[arg-type]
+        raise ManifestError(_nothing(path, skipped, ambiguous, unlabelled))
+    return Manifest(path, kind, tuple(items), tuple(skipped), ambiguous, unlabelled)  # type: ignore[arg-type]
 
 
 def _item(line: ManifestLine, kind: str) -> Item:
@@ -350,7 +369,24 @@ def _item(line: ManifestLine, kind: str) -> Item:
     return line.call() if kind == "calls" else line.overlap()
 
 
-def _lines(path: Path) -> list[str]:
+class _Line(NamedTuple):
+    """One line of a manifest, or one file of a folder of recorded overlaps."""
+
+    path: Path
+    number: int
+    text: str
+
+
+def _lines(path: Path) -> list[_Line]:
+    if path.is_dir():
+        return [
+            _Line(file, number, file.read_text(encoding="utf-8", errors="replace"))
+            for number, file in enumerate(overlap_files(path), start=1)
+        ]
+    return [_Line(path, number, text) for number, text in enumerate(_texts(path), start=1)]
+
+
+def _texts(path: Path) -> list[str]:
     expected = "expected a JSONL manifest of clips, calls or overlaps"
     try:
         if path.suffix == ".gz":
@@ -365,7 +401,12 @@ def _lines(path: Path) -> list[str]:
         raise ManifestError(f"{path}: cannot be read ({error.strerror}); {expected}") from None
 
 
-def _nothing(path: Path, skipped: list[SkippedLine], ambiguous: int) -> str:
+def _nothing(path: Path, skipped: list[SkippedLine], ambiguous: int, unlabelled: int) -> str:
+    if unlabelled:
+        return (
+            f"{path}: none of its {unlabelled + len(skipped)} recorded overlaps has a label; "
+            f"prosody-gate label {path} --page asks for them"
+        )
     if skipped:
         first = skipped[0].problem
         return f"{path}: none of its {len(skipped) + ambiguous} lines can be used; the first: {first}"

@@ -196,6 +196,11 @@ def is_caught(outcome: Outcome, verdict: Verdict) -> bool:
     return confirmed_by(verdict, IN_TIME) or _left_to_user(outcome, verdict)
 
 
+def is_right(outcome: Outcome, verdict: Verdict) -> bool:
+    """Whether a system did what the label asks for: caught an interruption, or left the agent alone."""
+    return is_caught(outcome, verdict) if outcome.label == INTERRUPTION else verdict.confirmed is None
+
+
 def _left_to_user(outcome: Outcome, verdict: Verdict) -> bool:
     """Whether the agent ended by itself in time, before an interruption was confirmed or cancelled."""
     left = outcome.agent_left

@@ -18,7 +18,7 @@ from ..report import plot_timeline
 from .evaluator import GATE, BenchSettings, ItemGates
 from .items import INTERRUPTION, Item
 from .outcome import Outcome, Verdict
-from .system_score import is_caught
+from .system_score import is_right
 
 BEFORE, AFTER = 2.0, 3.0
 """Seconds of a call that its picture shows before the onset and after the decision."""
@@ -91,10 +91,7 @@ def worst_errors(outcomes: Sequence[Outcome], count: int) -> tuple[WorstError, .
 
 
 def _is_error(outcome: Outcome) -> bool:
-    verdict = outcome.verdicts[GATE]
-    if outcome.label == INTERRUPTION:
-        return not is_caught(outcome, verdict)
-    return verdict.confirmed is not None
+    return not is_right(outcome, outcome.verdicts[GATE])
 
 
 def worst_lines(errors: Sequence[WorstError]) -> list[str]:

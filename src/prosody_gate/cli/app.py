@@ -11,10 +11,12 @@ import typer
 
 from .bench import bench
 from .calibrate import calibrate
+from .compare import compare
 from .json_output import JsonCommand
 from .label import label
 from .one_line_errors import PROGRAM, OneLineErrors
 from .options import options
+from .page import page
 from .profile import profile_diff, profile_list, profile_show
 from .run import run
 from .serve import serve
@@ -35,8 +37,10 @@ app = typer.Typer(
 )
 app.command("run", cls=JsonCommand)(run)
 app.command("bench", cls=JsonCommand)(bench)
+app.command("compare", cls=JsonCommand)(compare)
 app.command("calibrate", cls=JsonCommand)(calibrate)
 app.command("label")(label)
+app.command("page")(page)
 app.command("tune", cls=JsonCommand)(tune)
 app.command("serve")(serve)
 app.command("options", cls=JsonCommand)(options)

@@ -26,7 +26,7 @@ from .arguments import (
     VadOption,
 )
 from .json_output import is_alone, name_json_file
-from .one_line_errors import warn_of_skipped
+from .one_line_errors import warn_of_skipped, warn_of_unlabelled
 
 if TYPE_CHECKING:
     from ..bench import BenchReport, WorstError
@@ -41,7 +41,7 @@ def bench(
         typer.Argument(
             metavar="INPUT",
             show_default=False,
-            help="JSONL or JSONL.gz: one labelled clip, call or overlap per line.",
+            help="JSONL or JSONL.gz: one labelled clip, call or overlap per line; or a folder of recorded overlaps.",
         ),
     ],
     kind: Annotated[
@@ -232,6 +232,7 @@ def bench(
     if noise is not None:
         AudioFile(noise).close()
     items = read_manifest(manifest, kind=kind, strict=strict)
+    warn_of_unlabelled(items)
     if scene and items.kind != "clips":
         raise OptionError(f"--{min(scene).replace('_', '-')}: makes scenes of clips; {manifest} holds {items.kind}")
     if interim_lag is not None and items.kind != "overlaps":

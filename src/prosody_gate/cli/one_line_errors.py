@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from ..errors import ProsodyGateError
 
 if TYPE_CHECKING:
-    from ..bench import SkippedLine
+    from ..bench import Manifest, SkippedLine
 
 PROGRAM: Final = "prosody-gate"
 BAD_INPUT: Final = 2
@@ -78,3 +78,10 @@ def warn_of_skipped(skipped: Sequence[SkippedLine]) -> None:
         warn(f"skipped: {line.problem}")
     if len(skipped) > LISTED:
         warn(f"{len(skipped) - LISTED} more lines skipped")
+
+
+def warn_of_unlabelled(manifest: Manifest) -> None:
+    """Say how many recorded overlaps have no label, and so do not count."""
+    if manifest.unlabelled:
+        some = "1 recorded overlap has" if manifest.unlabelled == 1 else f"{manifest.unlabelled} recorded overlaps have"
+        warn(f"{some} no label and count for nothing; prosody-gate label {manifest.path} asks for them")

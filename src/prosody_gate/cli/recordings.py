@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from ..audio import AudioFile, clipped_fraction
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import AudioFile, Resampler, clipped_fraction
 from ..errors import OptionError
+from ..profile import Profile
+from ..recording import OverlapRecorder, RecordOptions
 from ..replay import Span, read_spans
 
 AgentSpeech = Literal["always", "never"] | Sequence[Span]
@@ -130,4 +135,78 @@ def check_recording(recording: AudioFile, channel: int) -> str | None:
     return (
         f"{recording.path}: {100.0 * share:.1f} % of channel {channel} is clipped; "
         "expected under 0.1 %: turn the microphone down"
+    )
+
+
+def manifest_line(
+    call: Path, manifest: Path, channels: Channels, recording: AudioFile, speaker: str | None
+) -> dict[str, Any]:
+    """A call's line of a manifest, without its events.
+
+    Args:
+        call: The recording.
+        manifest: The manifest; audio paths start at its folder.
+        channels: Whose voice is where.
+        recording: The open recording.
+        speaker: Name of the user; None for not known.
+
+    Raises:
+        OptionError: The agent never speaks.
+    """
+    folder = os.path.abspath(manifest.parent)
+    line: dict[str, Any] = {
+        "audio": Path(os.path.relpath(os.path.abspath(call), folder)).as_posix(),
+        "user_channel": channels.user,
+    }
+    if channels.agent is not None:
+        line["agent_channel"] = channels.agent
+    elif channels.agent_speech == "never":
+        raise OptionError("--agent never: without an agent there is no overlap; expected always or SPANS.json")
+    elif channels.agent_speech == "always":
+        line["agent"] = [[0.0, round(recording.duration, 3)]]
+    else:
+        line["agent"] = [[*span] for span in channels.agent_speech]
+    if speaker is not None:
+        line["speaker"] = speaker
+    return line
+
+
+class _AgentChannel:
+    """What is on the agent's channel of a recording, for the recorder of overlaps."""
+
+    def __init__(self, recording: AudioFile, channel: int) -> None:
+        self._recording = recording
+        self._channel = channel
+
+    def advance(self) -> None:
+        """All of it is there already."""
+
+    def between(self, start: float, end: float) -> npt.NDArray[np.int16] | None:
+        """A stretch of the channel, [n] int16 at 16 kHz."""
+        if start >= self._recording.duration:
+            return None
+        resampler = Resampler(self._recording.sample_rate)
+        samples = self._recording.part(start, end).read(self._channel)
+        resampled = np.concatenate([resampler.push(samples), resampler.flush()])
+        return np.clip(np.rint(resampled * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def recorder_of(folder: Path, recording: AudioFile, channels: Channels, profile: Profile | None) -> OverlapRecorder:
+    """What records the overlaps of a recording as those of a call.
+
+    Args:
+        folder: Where to.
+        recording: The open recording.
+        channels: Whose voice is where.
+        profile: In force; None for none.
+
+    Raises:
+        OptionError: The folder cannot be written to.
+    """
+    return OverlapRecorder(
+        RecordOptions(folder=folder, keep_days=None),
+        about={"source": recording.path.name, "profile": None if profile is None else profile.microphone.name},
+        agent_audio=None if channels.agent is None else _AgentChannel(recording, channels.agent),
+        stops_agent=False,
+        waits=True,
     )

@@ -104,6 +104,16 @@ def run(
             help="Draw the user's voice, what was measured and what was decided on one time axis (.png, .svg or .pdf).",
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+            help="Record each overlap with 2 s around it, and why it was decided so, as ProsodyGate(record=...) does "
+            "in a call. bench, label, tune and page take the folder as it is.",
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Run the gate over a recorded call and print what it decided, one row per overlap.
@@ -132,7 +142,7 @@ def run(
     from ..vad import create_detector
     from .gate_setup import gates_from_command_line, guard_from_command_line
     from .progress import progress_of
-    from .recordings import check_recording, choose_channels, choose_part
+    from .recordings import check_recording, choose_channels, choose_part, recorder_of
 
     setup = gates_from_command_line(
         profile=profile,
@@ -145,6 +155,8 @@ def run(
     recorded = () if transcripts is None else read_transcripts(transcripts)
     if plot is not None:
         check_plot_path(plot)
+    if record is not None and (start is not None or end is not None):
+        raise OptionError("--record: records the overlaps of a whole recording; expected it without --from and --to")
     detector = create_detector(vad)  # type: ignore[arg-type]  # it says itself what it knows
     with AudioFile(file) as recording:
         channels = choose_channels(recording, user=user_channel, agent=agent_channel, agent_speech=agent)
@@ -156,6 +168,7 @@ def run(
                 warn(warning)
         guard = guard_from_command_line(setup, channels, wanted=echo_guard)
         gate = setup.gate(expects_transcripts=transcripts is not None)
+        recorder = None if record is None else recorder_of(record, recording, channels, setup.profile)
         seconds = recording.duration if part is None else length_with_leads(recording, part)
         passes = 1 if channels.agent is None else 2
         with progress_of(passes * seconds, wanted=not (quiet or is_alone(as_json))) as advance:
@@ -169,7 +182,12 @@ def run(
                 "trace": plot is not None,
                 "progress": advance,
             }
-            result = replay(recording, gate, **given) if part is None else replay_part(recording, gate, part, **given)
+            if part is None:
+                result = replay(recording, gate, watcher=recorder, **given)
+            else:
+                result = replay_part(recording, gate, part, **given)
+        if recorder is not None:
+            recorder.close(wait=60.0)
     if gate.failure is not None:
         raise gate.failure
 
@@ -198,6 +216,9 @@ def run(
     name_json_file(as_json)
     if plot is not None:
         typer.echo(f"picture: {plot}")
+    if recorder is not None:
+        lost = sum(recorder.counts.dropped.values())
+        typer.echo(f"recorded: {recorder.counts.written} overlaps in {record}" + (f", {lost} lost" if lost else ""))
 
 
 def _print_for_people(result: ReplayResult, *, with_table: bool) -> None:

@@ -29,7 +29,7 @@ from .arguments import (
     VadOption,
 )
 from .json_output import is_alone, name_json_file
-from .one_line_errors import NOTHING_BETTER, PROGRAM, warn_of_skipped
+from .one_line_errors import NOTHING_BETTER, PROGRAM, warn_of_skipped, warn_of_unlabelled
 
 if TYPE_CHECKING:
     from ..bench import Share, SystemScore
@@ -109,7 +109,8 @@ def tune(
         typer.Argument(
             metavar="MANIFEST",
             show_default=False,
-            help="JSONL or JSONL.gz, as for bench: one labelled clip or call per line.",
+            help="JSONL or JSONL.gz, as for bench: one labelled clip or call per line; or a folder of recorded "
+            "overlaps.",
         ),
     ],
     output: Annotated[
@@ -276,6 +277,7 @@ def tune(
         raise OptionError(f"--name: expected text, got {name!r}")
     read = read_manifest(manifest)
     warn_of_skipped(read.skipped)
+    warn_of_unlabelled(read)
     items = check_material(read)
     check_storage(storage)
     settings = TuneSettings(

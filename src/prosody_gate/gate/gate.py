@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,6 +32,8 @@ LEAD_FRAMES: Final = 6
 
 MAX_FRAMES: Final = 160
 """Measured frames kept for one overlap (5 s); what comes later adds nothing for the voice evidence."""
+
+NO_EVIDENCE: Final[Mapping[str, float]] = MappingProxyType({})
 
 LEARN_EVERY: Final = 2
 """The user's norms are taken from every second frame of the user's own turns; more frames add nothing."""
@@ -150,6 +152,12 @@ class Gate:
         """P(interruption) of the overlap that is held now; None when none is."""
         held = self._overlaps.held
         return None if held is None else probability_of(held.log_odds)
+
+    @property
+    def evidence(self) -> Mapping[str, float]:
+        """Each source's share (nats, the prior included) in the newest undecided overlap; empty when there is none."""
+        undecided = self._overlaps.undecided
+        return undecided[-1].evidence if undecided else NO_EVIDENCE
 
     @property
     def speech_onset(self) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..atomic_file import replacing
+from ..audio import AudioFile
 from ..bench import LABELS, ManifestError, speech_segments
 from ..calibration import Player
-from ..errors import OptionError
+from ..errors import ProsodyGateError
 from ..gate import GateEventKind, GateOptions
+from ..recording import RecordingError, label_of, overlap_files, read_line, set_label
 from ..replay import ReplayResult
 
 
@@ -154,6 +157,8 @@ class Proposal(NamedTuple):
     """What the on-device listener recognised."""
     decided: str
     """What the gate did."""
+    file: Path | None = None
+    """Of a recorded overlap; None for one in a call."""
 
 
 def proposals_of(result: ReplayResult, options: GateOptions) -> tuple[Proposal, ...]:
@@ -174,14 +179,11 @@ def proposals_of(result: ReplayResult, options: GateOptions) -> tuple[Proposal, 
     return tuple(proposals.values())
 
 
-class Labelling:
-    """One sitting.
+class Sitting(ABC):
+    """Goes through overlaps at the keyboard; where the labels are kept and the sound is, its kinds know.
 
     Args:
-        proposals: In order of their start.
-        store: What is labelled already, and where labels go.
-        samples: The user's channel, float32 in [-1, 1], shape [n].
-        sample_rate: Of the samples, in Hz.
+        proposals: In order.
         player: None where there is no sound device.
         key: Waits for a key and gives it.
         show: Prints a line.
@@ -190,26 +192,41 @@ class Labelling:
     def __init__(
         self,
         proposals: Sequence[Proposal],
-        store: LabelStore,
         *,
-        samples: npt.NDArray[np.float32],
-        sample_rate: int,
         player: Player | None,
         key: Callable[[], str],
         show: Callable[[str], None],
     ) -> None:
         self._proposals = proposals
-        self._store = store
-        self._samples = samples
-        self._rate = sample_rate
         self._player = player
         self._key = key
         self._show = show
 
     @property
+    def count(self) -> int:
+        """Overlaps in all."""
+        return len(self._proposals)
+
+    @abstractmethod
+    def _label_of(self, proposal: Proposal) -> str | None:
+        """Its label; None where it has none."""
+
+    @abstractmethod
+    def _put(self, label: str, proposal: Proposal) -> None:
+        """Label it, and keep that for good."""
+
+    @abstractmethod
+    def _remove(self, proposal: Proposal) -> None:
+        """Take its label away."""
+
+    @abstractmethod
+    def _sound(self, proposal: Proposal) -> tuple[npt.NDArray[np.float32], int]:
+        """The recording that it is in, float32 mono, and its rate in Hz."""
+
+    @property
     def left(self) -> int:
         """Overlaps without a label."""
-        return sum(self._store.label_of(one.start, one.end) is None for one in self._proposals)
+        return sum(self._label_of(one) is None for one in self._proposals)
 
     def run(self) -> None:
         """Ask for a label for each overlap that has none, until all are through or the user quits.
@@ -221,7 +238,7 @@ class Labelling:
         past: list[int] = []
         while place < len(self._proposals):
             proposal = self._proposals[place]
-            if self._store.label_of(proposal.start, proposal.end) is not None:
+            if self._label_of(proposal) is not None:
                 place += 1
                 continue
             answer = self._ask(place, proposal)
@@ -230,12 +247,12 @@ class Labelling:
             if answer == UNDO:
                 if past:
                     place = past.pop()
-                    self._store.remove(self._proposals[place].start, self._proposals[place].end)
+                    self._remove(self._proposals[place])
                 else:
                     self._show("  nothing to undo")
                 continue
             if answer in KEYS:
-                self._store.put(KEYS[answer], proposal.start, proposal.end)
+                self._put(KEYS[answer], proposal)
                 past.append(place)
                 self._show(f"  {KEYS[answer]}")
             place += 1
@@ -259,9 +276,106 @@ class Labelling:
     def _play(self, proposal: Proposal) -> None:
         if self._player is None:
             return
-        first = max(round((proposal.start - AROUND) * self._rate), 0)
         try:
-            self._player.play(self._samples[first : round((proposal.end + AROUND) * self._rate)], self._rate)
-        except OptionError as error:
+            samples, rate = self._sound(proposal)
+            first = max(round((proposal.start - AROUND) * rate), 0)
+            self._player.play(samples[first : round((proposal.end + AROUND) * rate)], rate)
+        except ProsodyGateError as error:
             self._show(f"  {error}")
             self._player = None
+
+
+class Labelling(Sitting):
+    """One sitting over the overlaps of a call.
+
+    Args:
+        proposals: In order of their start.
+        store: What is labelled already, and where labels go.
+        samples: The user's channel, float32 in [-1, 1], shape [n].
+        sample_rate: Of the samples, in Hz.
+        player: None where there is no sound device.
+        key: Waits for a key and gives it.
+        show: Prints a line.
+    """
+
+    def __init__(
+        self,
+        proposals: Sequence[Proposal],
+        store: LabelStore,
+        *,
+        samples: npt.NDArray[np.float32],
+        sample_rate: int,
+        player: Player | None,
+        key: Callable[[], str],
+        show: Callable[[str], None],
+    ) -> None:
+        super().__init__(proposals, player=player, key=key, show=show)
+        self._store = store
+        self._samples = samples
+        self._rate = sample_rate
+
+    def _label_of(self, proposal: Proposal) -> str | None:
+        return self._store.label_of(proposal.start, proposal.end)
+
+    def _put(self, label: str, proposal: Proposal) -> None:
+        self._store.put(label, proposal.start, proposal.end)
+
+    def _remove(self, proposal: Proposal) -> None:
+        self._store.remove(proposal.start, proposal.end)
+
+    def _sound(self, proposal: Proposal) -> tuple[npt.NDArray[np.float32], int]:
+        return self._samples, self._rate
+
+
+class FolderLabelling(Sitting):
+    """One sitting over a folder of recorded overlaps; each label goes into the overlap's own file.
+
+    Args:
+        folder: That a call was recorded in.
+        player: None where there is no sound device.
+        key: Waits for a key and gives it.
+        show: Prints a line.
+
+    Raises:
+        RecordingError: The folder cannot be read, or has no recorded overlaps.
+    """
+
+    def __init__(
+        self, folder: Path, *, player: Player | None, key: Callable[[], str], show: Callable[[str], None]
+    ) -> None:
+        self.problems: list[str] = []
+        """What could not be read, a line each."""
+        proposals = []
+        self._labels: dict[Path, str | None] = {}
+        for path in overlap_files(folder):
+            try:
+                fields = read_line(path)
+                last = fields["decisions"][-1]
+                decided = WOULD.get(last["kind"], "hold it")
+                start, end = (float(time) for time in fields["overlap"])
+                proposals.append(Proposal(start, end, str(last["recognised"]), decided, path))
+                self._labels[path] = label_of(fields)
+            except RecordingError as error:
+                self.problems.append(str(error))
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                self.problems.append(f"{path}: is damaged ({error}); expected one recorded overlap")
+        super().__init__(proposals, player=player, key=key, show=show)
+
+    def _label_of(self, proposal: Proposal) -> str | None:
+        return self._labels[self._path(proposal)]
+
+    def _put(self, label: str, proposal: Proposal) -> None:
+        self._labels[self._path(proposal)] = label_of(set_label(self._path(proposal), label))
+
+    def _remove(self, proposal: Proposal) -> None:
+        self._labels[self._path(proposal)] = label_of(set_label(self._path(proposal), None))
+
+    def _sound(self, proposal: Proposal) -> tuple[npt.NDArray[np.float32], int]:
+        path = self._path(proposal)
+        with AudioFile(path.parent / str(read_line(path).get("audio", f"{path.stem}.flac"))) as recording:
+            return recording.read(0), recording.sample_rate
+
+    @staticmethod
+    def _path(proposal: Proposal) -> Path:
+        assert proposal.file is not None
+        return proposal.file

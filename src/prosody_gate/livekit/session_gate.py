@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Literal
 
 from livekit import rtc
@@ -24,7 +25,9 @@ from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
 from ..listener import LISTENER_LANGUAGE, Listener
 from ..profile import Profile
+from ..recording import OverlapRecorder, RecordCounts, RecordOptions
 from ..session import DropReason, GateDriver, SessionMetrics, listener_thread, warm_up
+from .agent_recording import AgentRecording
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .guarded_microphone import EchoGuardMode, GuardedMicrophone, echo_guard_mode
@@ -72,10 +75,15 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             with echo; "auto" does so once its voice is found there; None leaves it to the profile.
         echo_guard_stt: Whether the speech-to-text gets the cancelled signal too, as VAD and gate do; otherwise it
             writes down what the agent says.
+        record: A folder to record each overlap in, with two seconds around it, the decision and why; or
+            `RecordOptions`. None records nothing.
+        record_share: Share of the overlaps that are recorded, 0 to 1; None for all, or as `record` says.
+        record_text: Whether what was said is written down; None for yes, or as `record` says.
         **overrides: Fields of `GateOptions`; they win over `options`.
 
     Raises:
-        OptionError: The profile, an option or the sources cannot be used, or the listener knows none of the languages.
+        OptionError: The profile, an option or the sources cannot be used, the listener knows none of the languages, or
+            nothing can be recorded in that folder.
         LexiconError: A language or a phrase file cannot be used.
         ModelError: A model is missing or damaged.
     """
@@ -93,6 +101,9 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         options: GateOptions | None = None,
         echo_guard: EchoGuardMode | None = None,
         echo_guard_stt: bool = True,
+        record: RecordOptions | str | os.PathLike[str] | None = None,
+        record_share: float | None = None,
+        record_text: bool | None = None,
         **overrides: float,
     ) -> None:
         super().__init__()
@@ -115,9 +126,18 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._echo_guard_stt = echo_guard_stt
         self._listener = listener_thread(self._factory)
         self._expects_transcripts = False
+        recording = RecordOptions.of(record, share=record_share, text=record_text)
+        self._recorder = None if recording is None else OverlapRecorder(recording, about=self._about())
         self._driver = GateDriver(
-            self._make_gate, on_event=self._on_event, on_error=self._on_error, may_hold=self._may_hold
+            self._make_gate,
+            on_event=self._on_event,
+            on_error=self._on_error,
+            may_hold=self._may_hold,
+            watcher=self._recorder,
         )
+        self._agent_recording: AgentRecording | None = None
+        if self._recorder is not None and recording is not None and recording.audio:
+            self._agent_recording = self._recorder.agent_audio = AgentRecording(lambda: self._driver.time)
         self._checks = SessionChecks()
         self._telemetry = Telemetry()
         self._session: AgentSession[Any] | None = None
@@ -151,6 +171,11 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
     def metrics(self) -> SessionMetrics:
         """What the gate did so far."""
         return self._telemetry.metrics
+
+    @property
+    def recorded(self) -> RecordCounts | None:
+        """What became of the overlaps that were to be recorded; None where nothing is."""
+        return None if self._recorder is None else self._recorder.counts
 
     @property
     def echo(self) -> EchoFinding | None:
@@ -226,6 +251,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         session.on("close", self._on_close)
         if self._microphone is not None:
             self._microphone.attach(session)
+        if self._agent_recording is not None:
+            self._agent_recording.attach(session)
         self._checks.check_session(session)
         self._look_at_agent()
         if session.agent_state == "speaking":
@@ -248,6 +275,15 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _make_gate(self) -> Gate:
         return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
+
+    def _about(self) -> dict[str, Any]:
+        """What a recording says of where it comes from."""
+        profile = self._factory.profile
+        return {
+            "livekit_agents": version("livekit-agents"),
+            "profile": None if profile is None else profile.microphone.name,
+            "languages": list(self._factory.lexicon.languages),
+        }
 
     def _may_hold(self) -> bool:
         participant = linked_participant(self._session)
@@ -322,4 +358,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             self._microphone.close()
         if self._listener is not None:
             self._listener.close()
+        if self._recorder is not None:
+            self._recorder.close()
+        if self._agent_recording is not None:
+            self._agent_recording.close()
         self._emit("metrics_collected", self.metrics)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from types import MappingProxyType
+from typing import Final, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,30 @@ Frame = npt.NDArray[np.float32]
 FrameT = TypeVar("FrameT", Frame, None)
 
 
+class GateWatcher(Protocol):
+    """Looks on at what a gate is given and what it decides, live or in a replay; it changes nothing."""
+
+    def after_step(
+        self,
+        gate: Gate,
+        events: Sequence[GateEvent],
+        *,
+        frame: Frame | None = None,
+        speech_probability: float = 0.0,
+        transcript: Transcript | None = None,
+    ) -> None:
+        """The gate has taken a frame, a transcript or a change of the agent's state. Must not raise, nor wait.
+
+        Args:
+            gate: As it stands now.
+            events: What the step caused.
+            frame: As the gate got it; None for another step, or without audio.
+            speech_probability: The VAD's, of the frame.
+            transcript: What it got; None for another step.
+        """
+        ...
+
+
 def drive(
     gate: Gate,
     frames: Iterable[FrameT],
@@ -33,6 +58,7 @@ def drive(
     *,
     run_out: float = RUN_OUT,
     on_frame: Callable[[float, float], None] | None = None,
+    watcher: GateWatcher | None = None,
 ) -> list[GateEvent]:
     """Run a gate over a stream and the silence after it.
 
@@ -44,11 +70,24 @@ def drive(
         transcripts: In the order they arrive.
         run_out: Seconds of silence after the last frame at most.
         on_frame: Called after each frame with its end in seconds and its speech probability.
+        watcher: Looks on.
 
     Returns:
         All events. Whether the gate failed is in `Gate.failure`.
     """
     events: list[GateEvent] = []
+
+    def told(
+        caused: list[GateEvent],
+        *,
+        frame: Frame | None = None,
+        speech_probability: float = 0.0,
+        transcript: Transcript | None = None,
+    ) -> list[GateEvent]:
+        if watcher is not None:
+            watcher.after_step(gate, caused, frame=frame, speech_probability=speech_probability, transcript=transcript)
+        return caused
+
     changes = sorted([(span.start, True) for span in agent] + [(span.end, False) for span in agent])
     next_change = next_transcript = 0
     last = transcripts[-1].at if transcripts else 0.0
@@ -57,16 +96,17 @@ def drive(
         # What happened before this frame's end reaches the gate before the frame, as it would in a call.
         while next_change < len(changes) and changes[next_change][0] < end:
             time, starts = changes[next_change]
-            events += gate.agent_started(time) if starts else gate.agent_stopped(time)
+            events += told(gate.agent_started(time) if starts else gate.agent_stopped(time))
             next_change += 1
         while next_transcript < len(transcripts) and transcripts[next_transcript].at < end:
-            events += gate.push_transcript(transcripts[next_transcript])
+            transcript = transcripts[next_transcript]
+            events += told(gate.push_transcript(transcript), transcript=transcript)
             next_transcript += 1
         probability = speech_probability(frame)
-        events += gate.push(frame, probability)
+        events += told(gate.push(frame, probability), frame=frame, speech_probability=probability)
         if on_frame is not None:
             on_frame(end, probability)
-    return events + gate.close()
+    return events + told(gate.close())
 
 
 def _running_out(
@@ -101,6 +141,8 @@ class TracePoint:
     """F0 in Hz; NaN where unvoiced or not measured."""
     probability: float
     """P(interruption) of what is held; NaN while nothing is."""
+    evidence: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Each source's share (nats, the prior included) in the newest undecided overlap; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +186,7 @@ def replay(
     input_gain_db: float | None = None,
     echo_guard: EchoGuard | None = None,
     trace: bool = False,
+    watcher: GateWatcher | None = None,
     block_seconds: float = 1.0,
     progress: Callable[[float], None] | None = None,
 ) -> ReplayResult:
@@ -162,6 +205,7 @@ def replay(
             profile, when None.
         echo_guard: A `recording_guard()`, which takes what is on the agent's channel out of the user's.
         trace: Whether to keep a point for every frame.
+        watcher: Looks on.
         block_seconds: How much is read and fed at a time; makes no difference to the result.
         progress: Called with the seconds of audio done so far, of `duration` (twice it with `agent_channel`).
 
@@ -209,7 +253,9 @@ def replay(
             played = read_frames(opened, agent_channel, block_seconds=block_seconds)
             heard = guarded_frames(heard, played, echo_guard)
         frames = (amplified(frame, gain_db) for frame in heard)
-        events = drive(gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None)
+        events = drive(
+            gate, frames, detector.frame_probability, spans, ordered, on_frame=keep if trace else None, watcher=watcher
+        )
         duration = opened.duration
     finally:
         if opened is not recording:
@@ -248,4 +294,5 @@ def trace_point(gate: Gate, time: float, speech_probability: float) -> TracePoin
         noise_floor_dbfs=analyzer.noise_floor.dbfs,
         pitch_hz=pitch,
         probability=float("nan") if held is None else held,
+        evidence=gate.evidence,
     )

@@ -1,5 +1,6 @@
 """What any live integration stands on: driver, transcript hold, listener thread, metrics. Knows no framework."""
 
+from .agent_track import AgentTrack
 from .audio_feed import AudioFeed
 from .cancelled_words import RemainingWords, remaining_words
 from .gate_driver import Follower, GateDriver
@@ -16,6 +17,7 @@ from .warm_up import listener_thread, warm_up
 
 __all__ = [
     "TRANSCRIPT_AHEAD",
+    "AgentTrack",
     "ArrivalClock",
     "AudioFeed",
     "DropReason",

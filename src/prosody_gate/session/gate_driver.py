@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..gate import Gate, GateEvent, GateEventKind, GateState, Transcript
+from ..replay import GateWatcher
 from .stream_claim import StreamClaim
 
 logger = logging.getLogger("prosody_gate")
@@ -40,6 +41,7 @@ class GateDriver:
         on_error: Called with the first error; from then on the driver is transparent.
         may_hold: Whether the gate may hold anything, asked before each step; while it may not, it takes the agent for
             silent, and everything passes. None for always.
+        watcher: Looks on at each step, after the session has had what came of it.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class GateDriver:
         on_event: Callable[[GateEvent], None],
         on_error: Callable[[Exception], None],
         may_hold: Callable[[], bool] | None = None,
+        watcher: GateWatcher | None = None,
     ) -> None:
         self._gate = gate if isinstance(gate, Gate) else None
         self._make_gate = None if isinstance(gate, Gate) else gate
@@ -61,6 +64,7 @@ class GateDriver:
         self._on_event = on_event
         self._on_error = on_error
         self._may_hold = may_hold
+        self._watcher = watcher
         self._agent_speaks = False
         self._failed = False
         self._closed = False
@@ -140,7 +144,9 @@ class GateDriver:
     def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> None:
         """Push the next frame of the user's channel; see `Gate.push`."""
         self._ask_whether_it_may_hold()
-        self._step(lambda: self.gate.push(frame, speech_probability))
+        self._step(
+            lambda: self.gate.push(frame, speech_probability), frame=frame, speech_probability=speech_probability
+        )
         if not self.attached and self.has_gate and self.gate.time >= UNATTACHED_PATIENCE:
             self.attached = True
             logger.warning(
@@ -151,7 +157,7 @@ class GateDriver:
     def push_transcript(self, transcript: Transcript) -> None:
         """Push a transcript; see `Gate.push_transcript`."""
         self._ask_whether_it_may_hold()
-        self._step(lambda: self.gate.push_transcript(transcript))
+        self._step(lambda: self.gate.push_transcript(transcript), transcript=transcript)
 
     def new_speaker(self) -> None:
         """Somebody else has the microphone from now on; see `Gate.new_speaker`."""
@@ -193,6 +199,8 @@ class GateDriver:
         # Before the events are sent: what is cancelled now must not pass as the speech of a transparent gate.
         self._closed = True
         self._send(events)
+        if not was_transparent:
+            self._show(events)
         if not was_transparent and self.gate.failure is not None:
             self._on_error(self.gate.failure)
 
@@ -210,6 +218,7 @@ class GateDriver:
         # What it held is sent as released; a gate that failed by itself has done so already.
         released = [] if self.gate.failure is not None else self.gate.abandon(error)
         self._send(released)
+        self._show(released)
         self._on_error(error)
 
     def _ask_whether_it_may_hold(self) -> None:
@@ -231,7 +240,14 @@ class GateDriver:
             self.fail(error)
             return False
 
-    def _step(self, step: Callable[[], list[GateEvent]]) -> None:
+    def _step(
+        self,
+        step: Callable[[], list[GateEvent]],
+        *,
+        frame: npt.NDArray[np.float32] | None = None,
+        speech_probability: float = 0.0,
+        transcript: Transcript | None = None,
+    ) -> None:
         if self.transparent:
             return
         try:
@@ -240,8 +256,18 @@ class GateDriver:
             self.fail(error)
             return
         self._send(events)
+        self._show(events, frame=frame, speech_probability=speech_probability, transcript=transcript)
         if self.gate.failure is not None:
             self.fail(self.gate.failure)
+
+    def _show(self, events: list[GateEvent], **given: Any) -> None:
+        if self._watcher is None or self._gate is None:
+            return
+        try:
+            self._watcher.after_step(self._gate, events, **given)
+        except Exception:
+            self._watcher = None
+            logger.exception("what looks on at the gate failed and is not asked any more; the call goes on")
 
     def _send(self, events: list[GateEvent]) -> None:
         for follower in tuple(self._followers):

@@ -1,0 +1,510 @@
+"""Makes pages of what there is: a call, a folder of recorded overlaps, a bench report."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import numpy as np
+
+from ..audio import FRAME_SAMPLES, AudioFile, Resampler
+from ..bench import BenchSettings, Call, Clip, Manifest, SceneOptions
+from ..errors import AudioError, ProsodyGateError
+from ..gate import GateEvent, GateEventKind, GateOptions, Transcript
+from ..gate_factory import GateFactory
+from ..labelling import proposals_of
+from ..recording import RecordingError, label_of, overlap_files, read_line
+from ..replay import ReplayResult, Span, TracePoint
+from .page_data import PageClip, PageData, PageError, PageItem, Samples, pitch_of, threshold_of
+
+Progress = Callable[[int], None] | None
+
+TOLD: Final = 3
+"""Problems that the page lists one by one."""
+
+SAME_ONSET: Final = 0.002
+"""Seconds by which a report's rounding may move an onset."""
+
+LEAST: Final = 0.1
+"""Seconds of an event that are shown, where its speech is not known."""
+
+
+def link_to(path: Path, page: Path) -> str:
+    """The address of a file relative to a page.
+
+    Args:
+        path: The file.
+        page: The page's own path.
+    """
+    relative = os.path.relpath(os.path.abspath(path), os.path.dirname(os.path.abspath(page)))
+    return quote(Path(relative).as_posix())
+
+
+def voice_at_16_khz(recording: AudioFile, channel: int | None) -> Samples:
+    """One channel of a recording, [n] int16 at 16 kHz; the mean of all when None."""
+    resampler, parts = Resampler(recording.sample_rate), []
+    for block in recording.blocks(channel):
+        parts.append(_int16(resampler.push(block)))
+    parts.append(_int16(resampler.flush()))
+    return np.concatenate(parts)
+
+
+def _int16(samples: Any) -> Samples:
+    whole: Samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    return whole
+
+
+def page_of_call(
+    result: ReplayResult,
+    recording: AudioFile,
+    *,
+    options: GateOptions,
+    line: Mapping[str, Any],
+    user_channel: int | None,
+    agent_channel: int | None,
+    labels: Callable[[float, float], str | None] = lambda start, end: None,
+    link: str | None = None,
+) -> PageData:
+    """The page of one call.
+
+    Args:
+        result: What the gate did, replayed with `trace=True`.
+        recording: The open recording.
+        options: In force.
+        line: The call's line of a manifest, without its events.
+        user_channel: From 0; None for the mean of all.
+        agent_channel: None where the agent has none.
+        labels: The label of a span, where it has one.
+        link: Address of the sound; None puts it into the page.
+
+    Raises:
+        AudioError: The recording cannot be read.
+    """
+    name = recording.path.name
+    ends = {proposal.start: proposal.end for proposal in proposals_of(result, options)}
+    by_onset: dict[float, list[GateEvent]] = {}
+    for event in result.events:
+        by_onset.setdefault(event.onset, []).append(event)
+    items: list[PageItem] = []
+    for onset in sorted(by_onset):
+        events = by_onset[onset]
+        end = ends.get(onset, max(event.onset + event.speech_duration for event in events))
+        items.append(
+            PageItem.of_events(
+                events,
+                options=options,
+                clip=0,
+                key=f"{name} {onset:.3f}",
+                name=f"Overlap {len(items) + 1}",
+                onset=onset,
+                end=end,
+                line=0,
+                span=Span(onset, end),
+                label=labels(onset, end),
+            )
+        )
+    clip = PageClip(
+        duration=result.duration,
+        user=voice_at_16_khz(recording, user_channel),
+        agent=None if agent_channel is None else voice_at_16_khz(recording, agent_channel),
+        link=link,
+        trace=result.trace,
+        agent_spans=result.agent,
+        transcripts=result.transcripts,
+        events=result.events,
+    )
+    return PageData(
+        title=name,
+        kind="call",
+        about=f"{len(items)} overlaps in {result.duration:.0f} s",
+        items=items,
+        clips=[partial(_same, clip)],
+        has_agent_sound=clip.agent is not None and link is None,
+        lines=[{**line, "events": []}],
+        export_name=f"{recording.path.stem}.jsonl",
+        export_place=f"beside {name}",
+    )
+
+
+# A folder of recorded overlaps
+
+
+def page_of_folder(folder: Path, *, link: Callable[[Path], str] | None = None, progress: Progress = None) -> PageData:
+    """The page of a folder of recorded overlaps.
+
+    What cannot be used is left out and named on the page.
+
+    Args:
+        folder: That a call was recorded in.
+        link: The address of a clip; None puts the sound into the page.
+        progress: Called with the number of overlaps done so far.
+
+    Raises:
+        RecordingError: The folder cannot be read, or nothing in it can be used.
+    """
+    items: list[PageItem] = []
+    clips: list[Callable[[], PageClip]] = []
+    lines: list[Mapping[str, Any]] = []
+    problems: list[str] = []
+    has_agent = False
+    for done, path in enumerate(overlap_files(folder), start=1):
+        try:
+            fields = read_line(path)
+            item = _recorded_item(fields, place=len(items))
+            _trace(fields["trace"], None, None)
+            missing = _missing_sound(path, fields)
+        except RecordingError as error:
+            problems.append(str(error))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            problems.append(f"{path}: is damaged ({error}); expected one recorded overlap")
+        else:
+            address = None if link is None or missing else link(path.parent / str(fields["audio"]))
+            clips.append(partial(_recorded_clip, path, address))
+            items.append(item)
+            lines.append(_line_of(fields))
+            has_agent = has_agent or "agent_audio" in fields
+            if missing:
+                problems.append(missing)
+        if progress is not None:
+            progress(done)
+    if not items:
+        raise RecordingError(f"{folder}: nothing in it can be shown; the first: {problems[0]}")
+    calls = len({line.get("speaker") for line in lines})
+    return PageData(
+        title=f"Recorded overlaps: {folder.resolve().name}",
+        kind="folder",
+        about=f"{len(items)} overlaps of {calls} call{'' if calls == 1 else 's'}",
+        items=items,
+        clips=clips,
+        has_agent_sound=has_agent and link is None,
+        lines=lines,
+        export_name="labels.jsonl",
+        export_place=f"into the folder {folder.resolve().name}",
+        problems=_told(problems),
+    )
+
+
+def _told(problems: Sequence[str]) -> list[str]:
+    left = len(problems) - TOLD
+    return [f"{problem}." for problem in problems[:TOLD]] + ([f"And {left} more like these."] if left > 0 else [])
+
+
+def _line_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of a manifest of calls, without the overlap's own label."""
+    kept = ("audio", "user_channel", "agent", "speaker", "transcripts")
+    neighbours = [event for event in fields["events"] if event.get("set") == "neighbour"]
+    return {**{name: fields[name] for name in kept if name in fields}, "events": neighbours}
+
+
+def _recorded_clip(path: Path, link: str | None) -> PageClip:
+    """The clip of a recorded overlap, read when the page is written: thousands do not fit into memory."""
+    fields = read_line(path)
+    user, agent, missing, address = None, None, "", None
+    if "audio" in fields:
+        sound = path.parent / str(fields["audio"])
+        try:
+            with AudioFile(sound) as recording:
+                user = voice_at_16_khz(recording, 0)
+                agent = voice_at_16_khz(recording, 1) if "agent_audio" in fields and recording.channels > 1 else None
+            address = link
+        except AudioError as error:
+            missing = str(error)
+    else:
+        missing = f"{path.name}: was recorded without sound"
+    options = _options(fields.get("options"))
+    return PageClip(
+        duration=float(fields["duration"]),
+        user=user,
+        agent=agent,
+        link=address,
+        missing=missing,
+        trace=_trace(fields["trace"], user, options),
+        agent_spans=[Span(*map(float, span)) for span in fields.get("agent_spoke", fields["agent"])],
+        transcripts=[
+            Transcript(at=float(one["at"]), text=str(one["text"]), final=bool(one.get("final")))
+            for one in fields.get("transcripts", ())
+        ],
+        events=[_event(event) for event in fields["decisions"]],
+    )
+
+
+def _missing_sound(path: Path, fields: Mapping[str, Any]) -> str:
+    """Why a recorded overlap has no sound; empty where it has."""
+    if "audio" not in fields:
+        return f"{path.name}: was recorded without sound"
+    try:
+        AudioFile(path.parent / str(fields["audio"])).close()
+    except AudioError as error:
+        return str(error)
+    return ""
+
+
+def _recorded_item(fields: Mapping[str, Any], *, place: int) -> PageItem:
+    name, speech = str(fields["name"]), Span(*map(float, fields["overlap"]))
+    about = {key: fields[key] for key in ("at", "profile", "prosody_gate", "source") if fields.get(key) is not None}
+    return PageItem.of_events(
+        [_event(event) for event in fields["decisions"]],
+        options=_options(fields.get("options")),
+        clip=place,
+        key=name,
+        name=name,
+        onset=speech.start,
+        end=speech.end,
+        line=place,
+        span=speech,
+        label=label_of(fields),
+        when=str(fields["at"])[5:16].replace("T", " "),
+        about=about,
+    )
+
+
+def _event(fields: Mapping[str, Any]) -> GateEvent:
+    return GateEvent(
+        kind=GateEventKind(fields["kind"]),
+        overlap=int(fields["overlap"]),
+        onset=float(fields["onset"]),
+        time=float(fields["time"]),
+        speech_duration=float(fields["speech_duration"]),
+        reason=str(fields["reason"]),
+        probability=float(fields["probability"]),
+        evidence={str(name): float(nats) for name, nats in fields["evidence"].items()},
+        transcript=str(fields["transcript"]),
+        recognised=str(fields["recognised"]),
+    )
+
+
+def _options(fields: Any) -> GateOptions | None:
+    """The options in force; None where this version cannot read them, and the defaults stand in for the threshold."""
+    try:
+        return GateOptions(**fields)
+    except (TypeError, ValueError, ProsodyGateError):
+        return None
+
+
+def _trace(fields: Mapping[str, Any], user: Samples | None, options: GateOptions | None) -> list[TracePoint]:
+    def known(value: float | None) -> float:
+        return float("nan") if value is None else float(value)
+
+    step, first, speech = float(fields["step"]), float(fields["first"]), fields["speech"]
+    pitch = [known(value) for value in fields["pitch"]]
+    if user is not None and not any(value == value for value in pitch):
+        # A live call has no time to measure it.
+        pitch = pitch_of(user, speech, (options or GateOptions()).deactivation_threshold)
+    columns = {str(name): values for name, values in fields["evidence"].items()}
+    return [
+        TracePoint(
+            time=first + place * step,
+            speech_probability=float(speech[place]),
+            level_dbfs=known(fields["level"][place]),
+            noise_floor_dbfs=known(fields["floor"][place]),
+            pitch_hz=pitch[place],
+            probability=float("nan"),
+            evidence={name: float(values[place]) for name, values in columns.items() if values[place] is not None},
+        )
+        for place in range(len(speech))
+    ]
+
+
+# A bench report
+
+
+def read_bench_report(path: Path) -> dict[str, Any]:
+    """The fields of a bench report.
+
+    Args:
+        path: Of the JSON file.
+
+    Raises:
+        PageError: It cannot be read, or is none.
+    """
+    expected = (
+        "expected a recording, a folder of recorded overlaps, or a report that prosody-gate bench --json has written"
+    )
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PageError(f"{path}: cannot be read ({error.strerror}); {expected}") from None
+    except (ValueError, RecursionError):
+        raise PageError(f"{path}: not JSON; {expected}") from None
+    if not isinstance(report, dict) or not isinstance(report.get("outcomes"), list):
+        raise PageError(f"{path}: has no outcomes; {expected}")
+    return report
+
+
+def settings_of(report: Mapping[str, Any]) -> BenchSettings:
+    """What a report was measured with, as far as it says so; of the noise in scenes it has the name alone.
+
+    Raises:
+        OptionError: The report's options are not this version's.
+    """
+    settings = report.get("settings") or {}
+    scene = {name: (settings.get("scene") or {}).get(name) for name in ("gain_db", "band", "silence_dbfs", "seed")}
+    return BenchSettings(
+        options=GateOptions.create("report", **(settings.get("options") or {})),
+        vad=settings.get("vad", "silero"),
+        input_gain_db=float(settings.get("input_gain_db", 0.0)),
+        scene=SceneOptions(**{name: value for name, value in scene.items() if value is not None}),
+    )
+
+
+def page_of_report(
+    path: Path,
+    report: Mapping[str, Any],
+    manifest: Manifest,
+    gates: GateFactory,
+    settings: BenchSettings,
+    *,
+    progress: Progress = None,
+) -> PageData:
+    """The page of a bench report: its events as they were scored, with what the gate saw of each.
+
+    The list has the report's own figures. The curves come from running the gate again.
+
+    Args:
+        path: Of the report.
+        report: Its fields.
+        manifest: What it was made with.
+        gates: Make the gates.
+        settings: As the report has them.
+        progress: Called with the number of recordings done so far.
+
+    Raises:
+        PageError: No event of the report is in the manifest.
+    """
+    by_line: dict[int, list[Mapping[str, Any]]] = {}
+    items_by_line = {item.line: item for item in manifest.items}
+    problems: list[str] = []
+    for outcome in report["outcomes"]:
+        by_line.setdefault(int(outcome["line"]), []).append(outcome)
+    reader = settings.reader()
+    items: list[PageItem] = []
+    clips: list[Callable[[], PageClip]] = []
+    lines: list[Mapping[str, Any]] = []
+    for done, (number, outcomes) in enumerate(sorted(by_line.items()), start=1):
+        item = items_by_line.get(number)
+        if not isinstance(item, (Clip, Call)):
+            problems.append(f"line {number} of the report is not in {manifest.path}, or has no sound")
+            continue
+        try:
+            stream = reader.read(item)
+        except AudioError as error:
+            problems.append(str(error))
+            continue
+        result = stream.replay(gates.gate(options=settings.options, expects_transcripts=stream.transcribed))
+        ends = {segment.start: segment.end for segment in stream.segments}
+        shown = [
+            _scored(item, outcome, result, ends, options=settings.options, place=len(clips)) for outcome in outcomes
+        ]
+        items += shown
+        frames = stream.frames
+        clip = PageClip(
+            duration=result.duration,
+            user=None if frames is None else _int16(frames.reshape(-1)),
+            trace=result.trace[: round(result.duration * 16_000 / FRAME_SAMPLES)],
+            agent_spans=result.agent,
+            transcripts=result.transcripts,
+            events=result.events,
+        )
+        clips.append(partial(_same, clip))
+        lines.append(_manifest_line(item, manifest.path.parent if manifest.path.is_file() else manifest.path, shown))
+        if progress is not None:
+            progress(done)
+    if not items:
+        raise PageError(f"{path}: no event of it can be shown; the first: {problems[0] if problems else 'it has none'}")
+    return PageData(
+        title=f"{path.name}: {report.get('manifest', '')}",
+        kind="report",
+        about=f"{len(items)} events of {len(clips)} recordings",
+        items=items,
+        clips=clips,
+        lines=lines,
+        export_name=f"{path.stem}-labels.jsonl",
+        export_place=f"beside {manifest.path.name}",
+        problems=_told(problems),
+    )
+
+
+def _same(clip: PageClip) -> PageClip:
+    return clip
+
+
+def _scored(
+    item: Clip | Call,
+    outcome: Mapping[str, Any],
+    result: ReplayResult,
+    ends: Mapping[float, float],
+    *,
+    options: GateOptions,
+    place: int,
+) -> PageItem:
+    name, label = str(outcome["name"]), str(outcome["label"])
+    span = Span(0.0, 0.0)
+    if isinstance(item, Call):
+        labelled = (event for event in item.events if name == f"{item.name} {event.start:g}-{event.end:g}")
+        span = next((Span(event.start, event.end) for event in labelled), span)
+    onset = float(span.start if outcome["onset"] is None else outcome["onset"])
+    holds = [
+        one.time for one in result.events if one.kind is GateEventKind.HOLD and abs(one.onset - onset) < SAME_ONSET
+    ]
+    confirmed, decided = outcome["confirmed"], outcome["decided"]
+    kind = "confirm" if confirmed is not None else "cancel" if decided is not None else ""
+    if not kind and outcome.get("reason") == "agent_stopped":
+        kind = "release"
+    after = decided if confirmed is None else confirmed
+    return PageItem(
+        clip=place,
+        key=f"{name} {label}",
+        name=Path(name).name,
+        onset=onset,
+        end=next((end for start, end in ends.items() if abs(start - onset) < SAME_ONSET), max(span.end, onset + LEAST)),
+        line=place,
+        span=span,
+        hold=holds[0] if holds else None,
+        decided=None if after is None else onset + float(after),
+        kind=kind,
+        reason=str(outcome.get("reason", "")),
+        probability=outcome.get("probability"),
+        threshold=threshold_of(options),
+        evidence=dict(outcome.get("evidence") or {}),
+        transcript=str(outcome.get("transcript", "")),
+        recognised=str(outcome.get("recognised", "")),
+        label=label,
+        right=outcome.get("right"),
+        set=str(outcome["set"]),
+    )
+
+
+def _manifest_line(item: Clip | Call, folder: Path, shown: Sequence[PageItem]) -> dict[str, Any]:
+    """The item as a line of a manifest, without the labels that the page shows."""
+    line: dict[str, Any] = {
+        "audio": Path(os.path.relpath(item.audio, folder)).as_posix(),
+        "speaker": item.group,
+    }
+    if item.transcripts is not None:
+        line["transcripts"] = [
+            {name: value for name, value in fields.items() if value is not None}
+            for fields in (
+                {"at": one.at, "text": one.text, "final": one.final, "start": one.start, "end": one.end}
+                for one in item.transcripts
+            )
+        ]
+    if isinstance(item, Clip):
+        cut = {} if item.end is None else {"end": item.end}
+        return {**line, "set": item.set, "start": item.start, **cut}
+    spoken = {"agent": [list(span) for span in item.agent]}
+    spans = {one.span for one in shown}
+    return {
+        **line,
+        "user_channel": item.user_channel,
+        **(spoken if item.agent_channel is None else {"agent_channel": item.agent_channel}),
+        "events": [
+            {"label": event.label, "start": event.start, "end": event.end, "set": event.set}
+            for event in item.events
+            if Span(event.start, event.end) not in spans
+        ],
+    }

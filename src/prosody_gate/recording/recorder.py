@@ -1,0 +1,494 @@
+"""Records what a gate decided: each overlap with two seconds around it, on a thread of its own."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import os
+import queue
+import random
+import secrets
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import FRAME_DURATION
+from ..errors import OptionError, ProsodyGateError
+from ..gate import Gate, GateEvent, GateEventKind, Transcript
+from ..replay import Span, TracePoint
+from .overlap_line import AFTER, BEFORE, RecordedOverlap
+from .recording_folder import RecordingFolder, call_name, overlap_name
+
+logger = logging.getLogger("prosody_gate")
+
+LONGEST: Final = 12.0
+"""Seconds of an overlap, from its onset on, that are recorded at most: a turn that goes on says nothing new."""
+
+REMEMBERED: Final = math.ceil((BEFORE + LONGEST + 2 * AFTER) / FRAME_DURATION)
+"""Frames that are kept, for what is not complete yet."""
+
+WAITING: Final = 32
+"""Overlaps that may wait to be written; the disk is too slow where there are more."""
+
+TRANSCRIPTS: Final = 256
+"""Transcripts that are kept, the newest ones."""
+
+
+class AgentAudio(Protocol):
+    """Where the recorder gets the agent's voice from."""
+
+    def advance(self) -> None:
+        """Called with each frame of the user: time has passed."""
+        ...
+
+    def between(self, start: float, end: float) -> npt.NDArray[np.int16] | None:
+        """What the agent played from one stream time to another (s), [n] int16 at 16 kHz; None where nobody knows."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """What is recorded, and how much of it is kept.
+
+    Raises:
+        OptionError: A value is out of range.
+    """
+
+    folder: Path
+    """Where to; made where it is missing, readable by its owner alone. Several calls may share it."""
+    share: float = 1.0
+    """Share of the overlaps that are recorded, drawn by chance, 0 to 1."""
+    audio: bool = True
+    """Whether the sound is recorded; without it nothing can be listened to, labelled or tuned on."""
+    text: bool = True
+    """Whether transcripts and recognised text are written down."""
+    quota_mb: float = 1000.0
+    """Megabytes that the folder may have; then the oldest overlaps without a label make room."""
+    keep_days: float | None = 30.0
+    """Days after which a recording is deleted, labelled or not; None for never."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        _check("share", self.share, 0.0, 1.0)
+        _check("quota_mb", self.quota_mb, 1.0, 1e9)
+        if self.keep_days is not None:
+            _check("keep_days", self.keep_days, 0.01, 1e5)
+
+    @classmethod
+    def of(
+        cls,
+        record: RecordOptions | str | os.PathLike[str] | None,
+        *,
+        share: float | None = None,
+        text: bool | None = None,
+    ) -> RecordOptions | None:
+        """What a caller asked for: a folder, or options, and what stands beside them.
+
+        Args:
+            record: None for no recording.
+            share: Instead of the options' own; None leaves that.
+            text: Instead of the options' own; None leaves that.
+
+        Raises:
+            OptionError: A value is out of range, or given where nothing is recorded.
+        """
+        given: dict[str, Any] = {} if share is None else {"share": share}
+        given |= {} if text is None else {"text": text}
+        if record is None:
+            if given:
+                raise OptionError(f"record_{min(given)}: nothing is recorded; expected record=FOLDER beside it")
+            return None
+        if isinstance(record, RecordOptions):
+            return replace(record, **given)
+        return cls(folder=Path(record), **given)
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise OptionError(f"record: {name}: expected a number from {low:g} to {high:g}, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """What became of the overlaps of one call."""
+
+    written: int
+    """Those that are in the folder."""
+    left_out: int
+    """Those that chance left out, by `share`."""
+    dropped: Mapping[str, int]
+    """Those that were lost, by reason: `queue` (the disk is too slow), `quota` (no room that may be made), `disk`
+    (full, gone, or not writable), `error`."""
+
+
+class _Frame(NamedTuple):
+    point: TracePoint
+    samples: npt.NDArray[np.float32]
+    agent_speaks: bool
+
+
+@dataclass
+class _Open:
+    """An overlap whose clip is not complete."""
+
+    number: int
+    onset: float
+    clock: float
+    speech_end: float
+    events: list[GateEvent] = field(default_factory=list)
+    decided: float | None = None
+
+
+class OverlapRecorder:
+    """Looks on at a gate, and records its overlaps. One object a call.
+
+    All but the writing is a few microseconds a frame in the caller's own thread. An error is logged once and counted;
+    the call goes on.
+
+    Args:
+        options: What to record, and where to.
+        about: What else to write down of each overlap, as JSON-ready values: profile, versions.
+        agent_audio: Gives what the agent played; None where nobody knows.
+        stops_agent: Whether a confirm makes the agent stop, as it does in a call. What the agent would have said is
+            then not known; a bench takes it as talking on.
+        call: A name for the call; made from the time when None.
+        waits: Whether to wait for a slow disk instead of dropping: for a replay, never for a call.
+        chance: Draws a number from 0 to 1 for each overlap.
+        clock: The wall clock, in seconds since 1970.
+
+    Raises:
+        OptionError: The folder cannot be made or written to.
+    """
+
+    def __init__(
+        self,
+        options: RecordOptions,
+        *,
+        about: Mapping[str, Any] | None = None,
+        agent_audio: AgentAudio | None = None,
+        stops_agent: bool = True,
+        call: str | None = None,
+        waits: bool = False,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._options = options
+        self._folder = RecordingFolder(
+            options.folder, quota=round(options.quota_mb * 1e6), keep_days=options.keep_days, clock=clock
+        )
+        self._about = {"prosody_gate": version("prosody-gate"), **(about or {})}
+        self.agent_audio = agent_audio
+        """Gives what the agent played; may be set before the first overlap."""
+        self._stops_agent = stops_agent
+        self._chance = chance
+        self._clock = clock
+        self._call = call or call_name(clock(), secrets.token_hex(4))
+        self._frames: deque[_Frame] = deque(maxlen=REMEMBERED)
+        self._transcripts: deque[Transcript] = deque(maxlen=TRANSCRIPTS)
+        self._speech: deque[tuple[int, list[float]]] = deque(maxlen=64)
+        self._open: list[_Open] = []
+        self._gate: Gate | None = None
+        self._left_out = 0
+        self._failed = False
+        self._writer = _Writer(self._folder, waits=waits)
+
+    @property
+    def counts(self) -> RecordCounts:
+        """What became of the overlaps so far."""
+        writer = self._writer
+        return RecordCounts(writer.written, self._left_out, MappingProxyType(dict(writer.dropped)))
+
+    def after_step(
+        self,
+        gate: Gate,
+        events: Sequence[GateEvent],
+        *,
+        frame: npt.NDArray[np.float32] | None = None,
+        speech_probability: float = 0.0,
+        transcript: Transcript | None = None,
+    ) -> None:
+        """Take in what the gate has taken; see `GateWatcher`."""
+        if self._failed:
+            return
+        try:
+            if transcript is not None:
+                self._transcripts.append(transcript)
+            for event in events:
+                self._take(event)
+            self._gate = gate
+            if frame is not None:
+                self._take_frame(gate, frame, speech_probability)
+        except Exception as error:
+            self._failed = True
+            self._writer.drop("error", error, count=max(len(self._open), 1))
+
+    def close(self, *, wait: float = 0.0) -> None:
+        """End the call: what is decided is written with what there is of it.
+
+        Args:
+            wait: Seconds to wait for the disk at most.
+        """
+        if not self._failed:
+            self._failed = True
+            try:
+                for overlap in self._open:
+                    if overlap.decided is not None and self._gate is not None:
+                        self._complete(overlap, self._gate)
+            except Exception as error:
+                self._writer.drop("error", error)
+            self._open.clear()
+        self._writer.close(wait=wait)
+
+    def _take(self, event: GateEvent) -> None:
+        end = event.onset + event.speech_duration
+        if event.kind is GateEventKind.HOLD:
+            again = next((one for one in self._open if one.onset == event.onset), None)
+            if again is not None:  # a late transcript: the same speech is decided anew
+                again.number, again.decided = event.overlap, None
+                again.events.append(event)
+                return
+            self._speech.append((event.overlap, [event.onset, end]))
+            if self._chance() >= self._options.share:
+                self._left_out += 1
+                return
+            clock = self._clock() - (event.time - event.onset)
+            self._open.append(_Open(event.overlap, event.onset, clock, end, [event]))
+            return
+        for overlap in self._open:
+            if overlap.number == event.overlap:
+                overlap.events.append(event)
+                overlap.decided = event.time
+                overlap.speech_end = max(overlap.speech_end, end)
+        for number, span in self._speech:
+            if number == event.overlap:
+                span[1] = max(span[1], end)
+
+    def _take_frame(self, gate: Gate, frame: npt.NDArray[np.float32], speech_probability: float) -> None:
+        if self.agent_audio is not None:
+            self.agent_audio.advance()
+        analyzer, evidence, now = gate.analyzer, gate.evidence, gate.time
+        point = TracePoint(
+            time=now,
+            speech_probability=speech_probability,
+            level_dbfs=analyzer.level_dbfs,
+            noise_floor_dbfs=analyzer.noise_floor.dbfs,
+            pitch_hz=math.nan,  # it takes long to measure, and can be measured in the recording
+            probability=math.nan,
+            evidence=evidence,
+        )
+        self._frames.append(_Frame(point, frame, gate.agent_speaking))
+        if not self._open:
+            return
+        onset = gate.speech_onset
+        is_speech = speech_probability >= gate.options.deactivation_threshold
+        for overlap in self._open:
+            if is_speech and overlap.onset == onset:
+                overlap.speech_end = min(now, overlap.onset + LONGEST)
+        complete = [one for one in self._open if now >= self._end_of(one)]
+        for overlap in complete:
+            self._open.remove(overlap)
+            self._complete(overlap, gate)
+
+    @staticmethod
+    def _end_of(overlap: _Open) -> float:
+        """When the clip of an overlap is complete."""
+        latest = overlap.onset + LONGEST + AFTER
+        if overlap.decided is None:
+            return latest
+        return min(max(overlap.decided, overlap.speech_end) + AFTER, latest)
+
+    def _complete(self, overlap: _Open, gate: Gate) -> None:
+        end = self._end_of(overlap)
+        first = overlap.onset - BEFORE - FRAME_DURATION / 2
+        frames = [
+            one for one in self._frames if first <= one.point.time - FRAME_DURATION and one.point.time <= end + 1e-6
+        ]
+        if not frames:
+            return
+        clip = Span(frames[0].point.time - FRAME_DURATION, frames[-1].point.time)
+        agent = _spans(frames)
+        confirmed = next((one.time for one in overlap.events if one.kind is GateEventKind.CONFIRM), None)
+        would = agent
+        if self._stops_agent and confirmed is not None:
+            would = _talking_on(agent, confirmed, clip.end)
+        has_text = gate.expects_transcripts or bool(self._transcripts)
+        recorded = RecordedOverlap(
+            name=overlap_name(self._call, overlap.number),
+            call=self._call,
+            onset_clock=overlap.clock,
+            clip=clip,
+            speech=Span(overlap.onset, max(overlap.speech_end, overlap.onset + FRAME_DURATION)),
+            events=tuple(overlap.events),
+            others=[
+                Span(max(start, clip.start), min(stop, clip.end))
+                for _, (start, stop) in self._speech
+                if start != overlap.onset and stop > clip.start and start < clip.end
+            ],
+            agent=agent,
+            agent_would=would,
+            transcripts=tuple(one for one in self._transcripts if clip.start <= one.at <= clip.end)
+            if has_text
+            else None,
+            trace=[one.point for one in frames],
+            about={**self._about, "options": gate.options.model_dump()},
+        )
+        agent_sound = None
+        if self._options.audio and self.agent_audio is not None:
+            agent_sound = self.agent_audio.between(clip.start, clip.end)
+        self._writer.put(
+            _Job(recorded, self._options, [one.samples for one in frames], gate.input_gain_db, agent_sound)
+        )
+
+
+def _spans(frames: Sequence[_Frame]) -> tuple[Span, ...]:
+    """When the agent spoke, to a frame."""
+    spans: list[Span] = []
+    for one in frames:
+        if not one.agent_speaks:
+            continue
+        start = one.point.time - FRAME_DURATION
+        if spans and start - spans[-1].end < FRAME_DURATION / 2:
+            spans[-1] = Span(spans[-1].start, one.point.time)
+        else:
+            spans.append(Span(start, one.point.time))
+    return tuple(spans)
+
+
+def _talking_on(agent: Sequence[Span], confirmed: float, end: float) -> tuple[Span, ...]:
+    """The agent's speech, had nobody stopped it.
+
+    Args:
+        agent: When it spoke.
+        confirmed: When the gate confirmed (s).
+        end: Of the clip (s).
+    """
+    spoken = [span for span in agent if span.start <= confirmed]
+    if not spoken or not confirmed - FRAME_DURATION <= spoken[-1].end <= confirmed + AFTER:
+        return tuple(agent)
+    return (*spoken[:-1], Span(spoken[-1].start, end))
+
+
+class _Job(NamedTuple):
+    """What the writer's thread makes files of."""
+
+    recorded: RecordedOverlap
+    options: RecordOptions
+    frames: Sequence[npt.NDArray[np.float32]]
+    gain_db: float
+    agent: npt.NDArray[np.int16] | None
+
+
+class _Tally:
+    """What both threads count; it outlives neither."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.dropped: Counter[str] = Counter()
+        self._warned = False
+
+    def drop(self, reason: str, error: object, *, count: int = 1) -> None:
+        self.dropped[reason] += count
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "an overlap is not recorded (%s): %s; the call goes on, further ones are counted",
+                reason,
+                error,
+                exc_info=error if isinstance(error, Exception) and not isinstance(error, ProsodyGateError) else None,
+            )
+
+
+class _Writer:
+    """The thread that writes, started with the first overlap; ends with `close`, or when this object is collected."""
+
+    def __init__(self, folder: RecordingFolder, *, waits: bool) -> None:
+        self._folder = folder
+        self._waits = waits
+        self._tally = _Tally()
+        self._work: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def written(self) -> int:
+        return self._tally.written
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        return self._tally.dropped
+
+    def drop(self, reason: str, error: object, *, count: int = 1) -> None:
+        self._tally.drop(reason, error, count=count)
+
+    def put(self, job: _Job) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=_write_all,
+                args=(self._folder, self._work, self._tally),
+                name="prosody-gate-recorder",
+                daemon=True,
+            )
+            self._thread.start()
+            weakref.finalize(self, self._work.put, None)
+            _open_writers.add(self)
+        while self._waits and self._work.qsize() >= WAITING and self._thread.is_alive():
+            time.sleep(0.002)
+        if self._work.qsize() >= WAITING:
+            self.drop("queue", f"{WAITING} wait to be written already; the disk is too slow")
+        else:
+            self._work.put(job)
+
+    def close(self, *, wait: float = 0.0) -> None:
+        if self._thread is None:
+            return
+        self._work.put(None)
+        self._thread.join(wait)
+
+
+_open_writers: weakref.WeakSet[_Writer] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish_writing() -> None:
+    """At the end of the process: what waits is still written, as far as that takes no longer than two seconds."""
+    for writer in list(_open_writers):
+        writer.close(wait=2.0)
+
+
+def _write_all(folder: RecordingFolder, work: queue.SimpleQueue[_Job | None], tally: _Tally) -> None:
+    while (job := work.get()) is not None:
+        try:
+            if _write(folder, job):
+                tally.written += 1
+            else:
+                tally.drop("quota", f"{folder.path}: no room that may be made within the quota")
+        except (ProsodyGateError, OSError) as error:
+            tally.drop("disk", error)
+        except Exception as error:
+            tally.drop("error", error)
+
+
+def _write(folder: RecordingFolder, job: _Job) -> bool:
+    recorded, options = job.recorded, job.options
+    audio = None
+    if options.audio:
+        user = np.concatenate(job.frames) * np.float32(32768.0 * 10.0 ** (-job.gain_db / 20.0))
+        audio = np.clip(np.rint(user), -32768, 32767).astype(np.int16)[:, np.newaxis]
+        if job.agent is not None:
+            agent = np.zeros((len(audio), 1), np.int16)
+            count = min(len(agent), len(job.agent))
+            agent[:count, 0] = job.agent[:count]
+            audio = np.concatenate([audio, agent], axis=1)
+    recorded = replace(recorded, channels=0 if audio is None else audio.shape[1])
+    time.sleep(0.0)  # the event loop may have waited for the interpreter
+    return folder.write(recorded.name, recorded.to_line(text=options.text), audio)
