@@ -13,7 +13,7 @@ from prosody_gate import (
     Lexicon,
     LexiconError,
     OptionError,
-    PocketSphinxListener,
+    PhonemeListener,
     Profile,
     replay,
 )
@@ -49,7 +49,7 @@ def test_it_listens_where_the_listener_knows_a_language(
 ) -> None:
     factory = GateFactory.create(languages=languages, listener=listener)
     assert factory.listens is listens
-    assert isinstance(factory.gate().listener, PocketSphinxListener) is listens
+    assert isinstance(factory.gate().listener, PhonemeListener) is listens
 
 
 def test_a_listener_that_knows_none_of_the_languages_is_an_error_where_it_was_asked_for() -> None:
@@ -69,8 +69,8 @@ def test_each_gate_has_a_listener_and_an_analyzer_of_its_own() -> None:
 def test_parts_may_be_given_instead_of_the_factorys_own() -> None:
     made = []
 
-    def make() -> PocketSphinxListener:
-        made.append(PocketSphinxListener())
+    def make() -> PhonemeListener:
+        made.append(PhonemeListener())
         return made[-1]
 
     factory = GateFactory.create(listener=make)
@@ -103,7 +103,7 @@ def test_errors_name_what_was_wrong_and_who_gave_it() -> None:
     with pytest.raises(OptionError, match="unknown option 'max_holt'"):
         GateFactory.create(max_holt=1.0)
     with pytest.raises(OptionError, match="listener: expected True, False, None or a function that makes a listener"):
-        GateFactory.create(listener=PocketSphinxListener())  # type: ignore[arg-type]
+        GateFactory.create(listener=PhonemeListener())  # type: ignore[arg-type]
     with pytest.raises(LexiconError, match="xx"):
         GateFactory.create(languages=["xx"])
     with pytest.raises(OptionError, match="none of that name"):

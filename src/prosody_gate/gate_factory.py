@@ -13,7 +13,7 @@ from .errors import OptionError
 from .evidence import EvidenceSource
 from .gate import Gate, GateOptions, check_sources
 from .lexicon import Lexicon, language_code
-from .listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
+from .listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_recogniser_installed
 from .profile import Profile
 from .prosody import ProsodyAnalyzer
 
@@ -65,8 +65,8 @@ class GateFactory:
             languages: Codes of packaged languages, the main one first.
             lexicon: Phrases to use instead of those of `languages` and `lexicon_files`.
             lexicon_files: Paths of phrase files of the user's own.
-            listener: None for the on-device listener where it knows one of the languages, True to insist on it, False
-                for none, or what makes another one.
+            listener: None for the on-device listener where it knows one of the languages and can run on this machine,
+                True to insist on it, False for none, or what makes another one.
             sources: Evidence sources instead of the built-in ones.
             options: Options of the gate; they win over the profile.
             given_by: Where the overrides come from, for error messages.
@@ -86,6 +86,8 @@ class GateFactory:
         knows = LISTENER_LANGUAGE in map(language_code, codes)
         if listener is True and not knows:
             raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(codes)}")
+        if listener is None and knows:
+            knows = is_recogniser_installed()
         check_sources(sources or ())
         loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
         fields = {} if options is None else options.model_dump(exclude_unset=True)
@@ -113,18 +115,15 @@ class GateFactory:
         """How much louder than recorded the gate and its VAD get the user, in dB."""
         return 0.0 if self.profile is None else self.profile.input_gain_db
 
-    def make_listener(self, *, between_blocks: Callable[[], None] | None = None) -> Listener | None:
+    def make_listener(self) -> Listener | None:
         """A fresh listener as these gates get it; None where they get none.
-
-        Args:
-            between_blocks: What the built-in listener calls between two blocks of work, to let other threads run.
 
         Raises:
             ModelError: A model that it needs is missing or damaged.
         """
         if callable(self.listener):
             return self.listener()
-        return PocketSphinxListener(between_blocks=between_blocks) if self.listener else None
+        return PhonemeListener(self.lexicon) if self.listener else None
 
     def make_analyzer(self, make: Callable[..., ProsodyAnalyzer] = ProsodyAnalyzer) -> ProsodyAnalyzer:
         """A fresh analyzer that starts from what the profile knows of room and speaker.

@@ -9,6 +9,7 @@ from gate_timeline import LEXICON
 from prosody_gate.audio import FRAME_SAMPLES
 from prosody_gate.errors import ModelError
 from prosody_gate.evidence import (
+    EMBEDDING_SIZE,
     ContextEvidence,
     EvidenceSource,
     EvidenceWeights,
@@ -124,6 +125,7 @@ def spoken(level: float, norm: SpeakerNorm | None = None) -> Observation:
     for frame in sound:
         analyzer.push(frame, 1.0)
         observation.frames.append(analyzer.measure())
+        observation.audio.append(frame)
     return observation
 
 
@@ -164,11 +166,15 @@ def test_one_step_at_a_time_is_the_same_as_all_at_once() -> None:
 
 def test_the_network_is_a_gated_recurrent_unit() -> None:
     rng = np.random.default_rng(1)
-    hidden, inputs = 3, 5
+    hidden, inputs, spectral, embedded = 3, 5, 4, 2
     shapes = {
-        "input_weight": (hidden, inputs),
-        "input_bias": (hidden,),
-        "gate_input": (3 * hidden, hidden),
+        "input_weight": (spectral, inputs),
+        "input_bias": (spectral,),
+        "embedding_weight": (embedded, EMBEDDING_SIZE),
+        "embedding_bias": (embedded,),
+        "embedding_mean": (EMBEDDING_SIZE,),
+        "embedding_scale": (EMBEDDING_SIZE,),
+        "gate_input": (3 * hidden, spectral + embedded),
         "gate_input_bias": (3 * hidden,),
         "gate_state": (3 * hidden, hidden),
         "gate_state_bias": (3 * hidden,),
@@ -179,17 +185,25 @@ def test_the_network_is_a_gated_recurrent_unit() -> None:
     network = GruNetwork(p)
     state = network.initial_state()
     expected = np.zeros(hidden)
-    for _ in range(4):
+    for embedding in (None, *rng.normal(size=(3, EMBEDDING_SIZE)).astype(np.float32)):
         x = rng.normal(size=inputs).astype(np.float32)
-        inner = np.tanh(p["input_weight"] @ x + p["input_bias"])
+        # While there is no embedding, the network reads its mean.
+        known = p["embedding_mean"] if embedding is None else embedding
+        centred = (known - p["embedding_mean"]) / p["embedding_scale"]
+        inner = np.concatenate(
+            [
+                np.tanh(p["input_weight"] @ x + p["input_bias"]),
+                np.tanh(p["embedding_weight"] @ centred + p["embedding_bias"]),
+            ]
+        )
         rows = [slice(0, hidden), slice(hidden, 2 * hidden), slice(2 * hidden, None)]
         i = [p["gate_input"][r] @ inner + p["gate_input_bias"][r] for r in rows]
         s = [p["gate_state"][r] @ expected + p["gate_state_bias"][r] for r in rows]
         reset, update = (1 / (1 + np.exp(-(i[k] + s[k]))) for k in (0, 1))
         expected = (1 - update) * np.tanh(i[2] + reset * s[2]) + update * expected
-        out = network.step(x, state)
-    np.testing.assert_allclose(state, expected, atol=1e-5)
-    assert out == pytest.approx(float(p["output_weight"] @ expected + p["output_bias"][0]), abs=1e-5)
+        out = network.step(x, embedding, state)
+    np.testing.assert_allclose(state, expected, atol=1e-4)
+    assert out == pytest.approx(float(p["output_weight"] @ expected + p["output_bias"][0]), abs=1e-4)
 
 
 def test_the_default_sources_are_sources_with_different_names() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from ..lexicon import LexiconMatch
 from ..listener import Hypothesis
 from ..prosody import ProsodyFrame
@@ -43,6 +46,11 @@ class Observation:
     """The measurements, from `lead_frames` before the onset; empty when there is no audio."""
     lead_frames: int = 0
     """How many of `frames` lie before the onset."""
+    audio: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    """The samples, [512] float32 a frame, from `audio_lead_frames` before the onset; the first moments only
+    (`AUDIO_FRAMES` of the gate), empty when there is no audio."""
+    audio_lead_frames: int = 0
+    """How many frames of `audio` lie before the onset."""
 
     @property
     def speech_duration(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class EvidenceWeights:
     """Feature name of `listener_features` to nats."""
     network: Mapping[str, npt.NDArray[np.float32]]
     """Parameters of the voice network."""
+    openings: Mapping[str, float] = field(default_factory=dict)
+    """Phrase that opens an overlap to ln P(phrase | interruption) / P(phrase | not), in nats."""
 
     def save(self, folder: Path) -> None:
         """Write the two files that `load` reads, each whole or not at all."""
@@ -42,6 +44,7 @@ class EvidenceWeights:
         table = {
             "provenance": dict(self.provenance),
             "listener": dict(self.listener),
+            "openings": dict(self.openings),
             "time": dict(self.time),
             "words": dict(self.words),
         }
@@ -73,6 +76,7 @@ class EvidenceWeights:
                 words=table["words"],
                 time=table["time"],
                 listener=table["listener"],
+                openings=table.get("openings", {}),
                 network=network,
             )
         except (OSError, ValueError, KeyError, BadZipFile) as error:

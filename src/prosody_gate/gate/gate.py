@@ -28,7 +28,16 @@ from .speech_history import SpeechHistory
 logger = logging.getLogger("prosody_gate")
 
 LEAD_FRAMES: Final = 6
-"""Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
+"""Frames before the onset that the voice evidence gets: the VAD is late for soft consonants."""
+
+LISTENER_LEAD_FRAMES: Final = 8
+"""The same for the listener: its recogniser reads best from a quarter of a second before the onset."""
+
+AUDIO_LEAD_FRAMES: Final = 8
+"""Frames of sound before the onset that the voice evidence gets (0.256 s): enough to know the room by."""
+
+AUDIO_FRAMES: Final = 64
+"""Frames of sound kept for one overlap (2 s); the voice evidence hears the first 1.4 s of it."""
 
 MAX_FRAMES: Final = 160
 """Measured frames kept for one overlap (5 s); what comes later adds nothing for the voice evidence."""
@@ -361,8 +370,11 @@ class Gate:
             frames = self._frames_since_the_lead(since_onset)
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
+            samples = self._analyzer.recent_audio(min(AUDIO_LEAD_FRAMES + since_onset, self._frames))
+            observation.audio.extend(samples.reshape(-1, FRAME_SAMPLES))
+            observation.audio_lead_frames = max(len(observation.audio) - since_onset, 0)
             if self._listener is not None:
-                self._listener.start(self._analyzer.recent_audio(len(frames)), onset=onset)
+                self._listener.start(self._analyzer.recent_audio(LISTENER_LEAD_FRAMES + since_onset), onset=onset)
                 overlap.is_listened_to = True
         self._rule.weigh(overlap)
         self._move(overlap, Cause.SPEECH_OVER_AGENT, "speech")
@@ -377,6 +389,8 @@ class Gate:
         if frame is not None:
             if len(observation.frames) < MAX_FRAMES:
                 observation.frames.append(self._analyzer.measure())
+            if len(observation.audio) < AUDIO_FRAMES:
+                observation.audio.append(frame.copy())
             if self._listener is not None and overlap.is_listened_to:
                 self._recognise(overlap, self._listener.push(frame, time=self._now))
                 if ended:
@@ -505,6 +519,7 @@ class Gate:
             self._events.append(self._event(overlap, kind, reason))
         if overlap.decision is not None:
             overlap.observation.frames.clear()
+            overlap.observation.audio.clear()
             if was_held and self._listener is not None and overlap.is_listened_to:
                 self._listener.finish(time=self._now)
 

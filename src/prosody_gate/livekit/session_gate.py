@@ -25,9 +25,9 @@ from ..evidence import EvidenceSource
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions
 from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
-from ..listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
+from ..listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_recogniser_installed
 from ..profile import Profile
-from ..session import DropReason, GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, breathe, collectors
+from ..session import DropReason, GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, collectors
 from .gated_stt import GatedSTT
 from .gated_vad import GatedVAD
 from .guarded_microphone import EchoGuardMode, GuardedMicrophone, echo_guard_mode
@@ -39,9 +39,6 @@ from .session_facts import agent_in_charge, is_push_to_talk, linked_participant,
 from .telemetry import Telemetry
 
 logger = logging.getLogger("prosody_gate")
-
-_spare_listeners: list[PocketSphinxListener] = []
-"""Listeners that `prewarm` has loaded for the sessions to come."""
 
 
 class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collected"]]):
@@ -146,8 +143,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             ModelError: A model is missing or damaged.
         """
         vad = silero.VAD.load()
-        listener = PocketSphinxListener(between_blocks=breathe)
-        gate = Gate(listener=listener)
+        # The recogniser and the tree of phrases stay with the process: every session's listener shares them.
+        gate = Gate(listener=PhonemeListener() if is_recogniser_installed() else None)
         metrics = MetricsRecorder()
         gate.agent_started(0.0)
         noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
@@ -158,8 +155,6 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
             metrics.count(event)
         metrics.snapshot()
         collectors()
-        listener.reset()
-        _spare_listeners.append(listener)
         gc.collect()
         gc.freeze()
         return vad
@@ -343,7 +338,5 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
 def _listener_thread(factory: GateFactory) -> ThreadedListener | None:
     """The session's listener on a thread of its own; None for none."""
-    if factory.listener is True and _spare_listeners:
-        return ThreadedListener(_spare_listeners.pop())
-    listener = factory.make_listener(between_blocks=breathe)
+    listener = factory.make_listener()
     return None if listener is None else ThreadedListener(listener)
