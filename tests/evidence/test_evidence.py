@@ -22,7 +22,7 @@ from prosody_gate.evidence import (
 )
 from prosody_gate.evidence.voice_evidence import LIMIT_NATS, GruNetwork
 from prosody_gate.listener import Hypothesis, RecognisedWord
-from prosody_gate.prosody import ProsodyAnalyzer, SpeakerNorm
+from prosody_gate.prosody import ProsodyAnalyzer
 
 WEIGHTS = EvidenceWeights.load()
 
@@ -112,9 +112,9 @@ def test_a_user_who_begins_with_the_agent_goes_on() -> None:
     assert ContextEvidence().update(observation) > 0.0
 
 
-def spoken(level: float, norm: SpeakerNorm | None = None) -> Observation:
+def spoken(level: float) -> Observation:
     """Harmonic sound of a level, over a quiet room."""
-    analyzer = ProsodyAnalyzer(speaker_norm=norm)
+    analyzer = ProsodyAnalyzer()
     rng = np.random.default_rng(0)
     seconds = np.arange(12 * FRAME_SAMPLES) / 16_000
     voice = sum(np.sin(2 * np.pi * 140 * number * seconds) / number for number in range(1, 12))
@@ -143,13 +143,6 @@ def test_the_voice_is_bounded_and_blind_to_gain() -> None:
     quiet, loud = voice_nats(spoken(-40.0)), voice_nats(spoken(-20.0))
     assert abs(loud) <= LIMIT_NATS
     assert loud == pytest.approx(quiet, abs=0.7)  # what faint noise leaves of it
-
-
-def test_a_voice_far_below_the_users_own_level_is_background() -> None:
-    norm = SpeakerNorm(level_dbfs=-12.0, pitch_hz=140.0)
-    own = voice_nats(spoken(-14.0, norm))
-    background = voice_nats(spoken(-34.0, SpeakerNorm(level_dbfs=-12.0, pitch_hz=140.0)))
-    assert background < own - 4.0
 
 
 def test_one_step_at_a_time_is_the_same_as_all_at_once() -> None:
@@ -209,7 +202,7 @@ def test_the_network_is_a_gated_recurrent_unit() -> None:
 def test_the_default_sources_are_sources_with_different_names() -> None:
     sources = default_sources(LEXICON)
     assert all(isinstance(source, EvidenceSource) for source in sources)
-    assert [source.name for source in sources] == ["words", "time", "voice", "listener", "context"]
+    assert [source.name for source in sources] == ["words", "time", "voice", "level", "listener", "context"]
 
 
 def test_the_shipped_weights_say_where_they_come_from() -> None:

@@ -12,7 +12,7 @@ from .outcome import Decision, Outcome, Verdict
 from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, default_baselines
 from .run_bench import run_bench, work_on
 from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
-from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by, is_caught
+from .system_score import IN_TIME, KindScore, SetScore, SystemScore, confirmed_by, is_caught
 from .worst_error import WorstError, plot_worst, worst_errors, worst_lines
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ItemGates",
     "ItemStream",
     "ItemStreamReader",
+    "KindScore",
     "LabelledEvent",
     "Manifest",
     "ManifestError",

@@ -3,6 +3,7 @@
 from .context_evidence import ContextEvidence
 from .default_sources import default_sources
 from .evidence_source import NOTHING_SAID, EvidenceSource, Observation
+from .level_evidence import LevelEvidence
 from .listener_evidence import ListenerEvidence, PhraseOdds, listener_features
 from .speech_embedding import EMBEDDING_SIZE, SpeechEmbedding
 from .time_evidence import TimeEvidence, time_features, words_kind
@@ -20,6 +21,7 @@ __all__ = [
     "EvidenceSource",
     "EvidenceWeights",
     "GruNetwork",
+    "LevelEvidence",
     "ListenerEvidence",
     "Observation",
     "PhraseOdds",

@@ -1,9 +1,8 @@
-"""Evidence from the voice: what the first moments sound like, and how loud they are for this user."""
+"""Evidence from the voice: what the first moments sound like."""
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -66,16 +65,6 @@ FIRST_EMBEDDED: Final = 2
 DENSE_FRAMES: Final = 26
 """Frames since the onset (0.8 s) in which every second one gets an embedding; after that, every fourth."""
 
-LEVEL_FRAMES: Final = 6
-"""Voiced frames before the level is judged (192 ms): a word may begin softly."""
-
-OWN_PEAK_DB: Final = 0.0
-"""The loudest of these frames lies above the user's mean level of earlier turns: by 9.8 dB in the median of the bank
-calls' turns, by 3 dB or more in 97 %. A peak below this is 6 dB softer than nearly all of the user's own."""
-
-BACKGROUND_NATS_PER_DB: Final = 2.0
-BACKGROUND_LIMIT_NATS: Final = 12.0
-
 
 def bounded(log_odds: float, heard: float) -> float:
     """What the network may say after so much sound.
@@ -89,17 +78,12 @@ def bounded(log_odds: float, heard: float) -> float:
 
 
 class VoiceEvidence:
-    """A small recurrent network over spectra and speech embeddings, and the level against the user's own.
+    """A small recurrent network over spectra and speech embeddings.
 
     The network is a gated recurrent unit (Cho et al. 2014, in the form of PyTorch's `nn.GRU`) between linear layers.
     It reads one vector of spectra a frame, from shortly before the onset, beside it the newest speech embedding, and
     gives log-odds under a balanced prior. Without the embedding's models it goes on with the spectra alone; the log
     says so once a process.
-
-    A voice well below the user's own speaking level in this call is a colleague or a television: each decibel that
-    the loudest voiced frame so far lies below `OWN_PEAK_DB` costs it `BACKGROUND_NATS_PER_DB`. The loudest frame says
-    more than the mean: over six voiced frames of the user's own turns it varies by 3.2 dB, the mean by 5.3 dB. Where
-    no turn of the user is known, the level says nothing.
 
     Args:
         weights: The fitted weights.
@@ -123,33 +107,21 @@ class VoiceEvidence:
         self._read = 0
         self.log_odds = 0.0
         self.heard = 0.0
-        self._voiced_frames = 0
-        self._peak_db = -math.inf
 
     def update(self, observation: Observation) -> float:
         """Nats of the sound so far; 0 without audio."""
         frames = observation.frames
         for index in range(self._read, len(frames)):
-            frame = frames[index]
             since = index + 1 - observation.lead_frames
             if since <= LAST_FRAME:
                 log_odds = self._reading.log_odds(observation, index)
                 if since > 0:
                     self.log_odds, self.heard = log_odds, since * FRAME_DURATION
-            if since > 0 and frame.voiced and not math.isnan(frame.relative_level_db):
-                self._voiced_frames += 1
-                self._peak_db = max(self._peak_db, frame.relative_level_db)
         self._read = max(self._read, len(frames))
-        return bounded(self.log_odds, self.heard) + self._level_nats()
+        return bounded(self.log_odds, self.heard)
 
     def _new_reading(self) -> VoiceReading:
         return VoiceReading(self._network, VoiceInputs(SpeechEmbedding() if self._has_embedding else None))
-
-    def _level_nats(self) -> float:
-        if self._voiced_frames < LEVEL_FRAMES:
-            return 0.0
-        below = OWN_PEAK_DB - self._peak_db
-        return -min(max(below, 0.0) * BACKGROUND_NATS_PER_DB, BACKGROUND_LIMIT_NATS)
 
 
 class VoiceInputs:

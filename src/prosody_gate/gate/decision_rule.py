@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from ..errors import OptionError
-from ..evidence import EvidenceSource, Observation
+from ..evidence import EvidenceSource
 from ..lexicon import Lexicon
 from ..listener import STEADY
 from .gate_event import probability_of
@@ -55,6 +55,8 @@ class DecisionRule:
             evidence[source.name] = nats
             total += nats
         overlap.evidence = evidence
+        notes = ((source.name, getattr(source, "note", "")) for source in overlap.sources)
+        overlap.notes = {name: note for name, note in notes if note}
         overlap.log_odds = total
 
     def reason_to_confirm(self, overlap: Overlap) -> str | None:
@@ -65,7 +67,7 @@ class DecisionRule:
             return "heard_phrase"
         if overlap.log_odds >= self.options.confirm_log_odds:
             return "evidence"
-        if self._unexplained(overlap.observation) >= self.options.max_hold:
+        if self._unexplained(overlap) >= self.options.max_hold:
             return "max_hold"
         return None
 
@@ -86,12 +88,15 @@ class DecisionRule:
         return overlap.log_odds >= 0.0
 
     @staticmethod
-    def _unexplained(observation: Observation) -> float:
-        """Speech that still goes on and that the transcript has not shown to be ignore phrases, in seconds."""
+    def _unexplained(overlap: Overlap) -> float:
+        """Seconds of speech that still goes on and that neither the transcript has shown to be ignore phrases nor a
+        source to be somebody else's."""
+        observation = overlap.observation
         if observation.ended:
             return 0.0
-        known = observation.words_end if observation.transcript.ignore_only else observation.onset
-        return observation.speech_end - known
+        known = [observation.words_end if observation.transcript.ignore_only else observation.onset]
+        known += [source.background_until for source in overlap.sources if hasattr(source, "background_until")]
+        return observation.speech_end - max(known)
 
     def _has_interrupt_phrase(self, overlap: Overlap) -> bool:
         """Whether the transcript has an interrupt phrase, in this overlap's words or running into them."""

@@ -40,7 +40,7 @@ AUDIO_FRAMES: Final = 64
 """Frames of sound kept for one overlap (2 s); the voice evidence hears the first 1.4 s of it."""
 
 MAX_FRAMES: Final = 160
-"""Measured frames kept for one overlap (5 s); what comes later adds nothing for the voice evidence."""
+"""Measured frames kept for one overlap (5 s); of what comes later, `Observation.newest` has the last one."""
 
 LEARN_EVERY: Final = 2
 """The user's norms are taken from every second frame of the user's own turns; more frames add nothing."""
@@ -193,7 +193,7 @@ class Gate:
 
     def new_speaker(self) -> None:
         """Somebody else has the microphone from now on: forget how loud and how high the user spoke."""
-        self._analyzer.speaker_norm.reset()
+        self._analyzer.new_speaker()
 
     def push(self, frame: npt.NDArray[np.float32] | None, speech_probability: float) -> list[GateEvent]:
         """Take the next frame of the user's channel.
@@ -232,6 +232,7 @@ class Gate:
         self._agent_pauses = False
         if self._agent_started is None:
             self._agent_started = self._now if time is None else time
+            self._analyzer.own_level.end_turn()
         return []
 
     def agent_paused(self, time: float | None = None) -> list[GateEvent]:
@@ -373,6 +374,7 @@ class Gate:
             samples = self._analyzer.recent_audio(min(AUDIO_LEAD_FRAMES + since_onset, self._frames))
             observation.audio.extend(samples.reshape(-1, FRAME_SAMPLES))
             observation.audio_lead_frames = max(len(observation.audio) - since_onset, 0)
+            self._note_own_level(observation)
             if self._listener is not None:
                 self._listener.start(self._analyzer.recent_audio(LISTENER_LEAD_FRAMES + since_onset), onset=onset)
                 overlap.is_listened_to = True
@@ -387,8 +389,10 @@ class Gate:
         observation.ended = ended
         self._history.extend(observation.speech_end)
         if frame is not None:
+            observation.newest = self._analyzer.measure()
+            self._note_own_level(observation)
             if len(observation.frames) < MAX_FRAMES:
-                observation.frames.append(self._analyzer.measure())
+                observation.frames.append(observation.newest)
             if len(observation.audio) < AUDIO_FRAMES:
                 observation.audio.append(frame.copy())
             if self._listener is not None and overlap.is_listened_to:
@@ -399,6 +403,10 @@ class Gate:
             self._move(overlap, Cause.SPEECH_ENDED, "")
         self._rule.weigh(overlap)
         self._confirm_if_sure(overlap)
+
+    def _note_own_level(self, observation: Observation) -> None:
+        own_level = self._analyzer.own_level
+        observation.own_level_dbfs, observation.own_level_unknown = own_level.dbfs, own_level.unknown
 
     def _measure_ahead(self) -> None:
         """Measure what an overlap will need if this run of speech becomes one: at its onset all of it would be too much
@@ -533,6 +541,7 @@ class Gate:
             reason=reason,
             probability=probability_of(overlap.log_odds),
             evidence=MappingProxyType(dict(overlap.evidence)),
+            notes=MappingProxyType(dict(overlap.notes)),
             transcript=overlap.transcript_text,
             recognised=overlap.recognised_text,
         )
