@@ -39,7 +39,7 @@ def test_the_profile_gives_way_to_options_and_these_to_single_fields() -> None:
         (["en"], None, True),
         (["es", "en"], None, True),
         (["en_GB"], True, True),
-        (["es"], None, False),
+        (["es"], None, True),
         (["en"], False, False),
         (["en"], True, True),
     ],
@@ -52,9 +52,20 @@ def test_it_listens_where_the_listener_knows_a_language(
     assert isinstance(factory.gate().listener, PhonemeListener) is listens
 
 
-def test_a_listener_that_knows_none_of_the_languages_is_an_error_where_it_was_asked_for() -> None:
-    with pytest.raises(OptionError, match="listener: knows en alone, got es"):
-        GateFactory.create(languages=["es"], listener=True)
+def italian(folder: Path, *lines: str) -> GateFactory:
+    (folder / "it.toml").write_text("\n".join(['language = "it"', 'interrupt = ["basta"]', *lines]))
+    return GateFactory.create(languages=["it"], lexicon_files=[folder / "it.toml"])
+
+
+def test_a_language_whose_phrases_have_no_pronunciations_is_left_to_transcripts(tmp_path: Path) -> None:
+    assert not italian(tmp_path).listens
+    assert italian(tmp_path, "[pronunciations]", 'basta = ["basta"]').listens
+
+
+def test_a_listener_that_knows_no_phrase_is_an_error_where_it_was_asked_for(tmp_path: Path) -> None:
+    lexicon = italian(tmp_path).lexicon
+    with pytest.raises(OptionError, match=r"listener: does not know how any phrase of it is said; expected English"):
+        GateFactory.create(lexicon=lexicon, listener=True)
 
 
 def test_each_gate_has_a_listener_and_an_analyzer_of_its_own() -> None:
@@ -116,5 +127,5 @@ def test_a_lexicon_may_be_given_ready_made() -> None:
 
 
 def test_of_a_ready_made_lexicon_its_own_languages_say_whether_to_listen() -> None:
-    assert not GateFactory.create(lexicon=Lexicon.load(["es"])).listens
-    assert GateFactory.create(lexicon=Lexicon.load(["es", "en"])).listens
+    assert GateFactory.create(lexicon=Lexicon.load(["es"])).listens
+    assert not GateFactory.create(lexicon=Lexicon.load(["es"]), listener=False).listens

@@ -62,6 +62,12 @@ def test_clips_overlaps_and_the_events_of_calls_may_have_a_kind(folder: Path) ->
     assert overlap.kind == "yeah"
 
 
+def test_a_kind_that_is_no_text_is_named_with_its_event(folder: Path) -> None:
+    event = {**CALL["events"][0], "kind": ["a"]}
+    with pytest.raises(ManifestError, match=r"m\.jsonl:1: events, entry 1: kind is \['a'\]; expected a string"):
+        read_manifest(write_lines(folder / "m.jsonl", [{**CALL, "events": [event]}]), strict=True)
+
+
 def test_a_gzipped_manifest_and_ambiguous_lines(tmp_path: Path) -> None:
     path = tmp_path / "overlaps.jsonl.gz"
     path.write_bytes(gzip.compress("\n".join(json.dumps(line) for line in OVERLAPS).encode()))
@@ -81,10 +87,6 @@ def test_a_gzipped_manifest_and_ambiguous_lines(tmp_path: Path) -> None:
         ({**CLIP, "audio": 3}, "audio is 3; expected a string"),
         ({**CLIP, "label": "laugh"}, "label is 'laugh'; expected one of interruption, backchannel"),
         ({**CLIP, "kind": 3}, "kind is 3; expected a string"),
-        (
-            {**CALL, "events": [{**CALL["events"][0], "kind": ["a"]}]},
-            "events, entry 1: kind is ['a']; expected a string",
-        ),
         ({**CLIP, "start": -1}, "start is -1; expected seconds"),
         ({**CLIP, "start": "soon"}, "start is 'soon'; expected seconds"),
         ({**CLIP, "start": 1.0, "end": 0.5}, "start is 1 s, end is 0.5 s; expected start < end"),

@@ -179,7 +179,7 @@ def test_errors_are_counted_by_kind_and_what_has_none_is_left_out() -> None:
     assert score.to_dict()["by_kind"][0] == {
         "kind": "command",
         "label": "interruption",
-        "wrong": {"count": 2, "of": 3, "share": 0.6667, "low": 0.2077, "high": 0.9385},
+        "wrong": {"count": 2, "of": 3, "share": 0.6667, "interval": [0.2077, 0.9385]},
     }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -223,4 +224,18 @@ def test_missing_or_damaged_weights_are_named(tmp_path: Path) -> None:
     WEIGHTS.save(tmp_path)
     (tmp_path / "voice.npz").write_bytes(b"nothing")
     with pytest.raises(ModelError, match=r"voice\.npz"):
+        EvidenceWeights.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "shape", "nan"])
+def test_a_network_with_arrays_that_do_not_fit_is_named(tmp_path: Path, damage: str) -> None:
+    network = {name: array.copy() for name, array in WEIGHTS.network.items()}
+    if damage == "missing":
+        del network["gate_state"]
+    elif damage == "shape":
+        network["gate_state"] = network["gate_state"][:-1]
+    else:
+        network["gate_state"][0, 0] = np.nan
+    replace(WEIGHTS, network=network).save(tmp_path)
+    with pytest.raises(ModelError, match=r"voice\.npz.*gate_state"):
         EvidenceWeights.load(tmp_path)

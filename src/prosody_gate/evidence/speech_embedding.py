@@ -68,7 +68,7 @@ class SpeechEmbedding:
         if count <= 0:
             return
         used = self._samples[: (count - 1) * MEL_HOP_SAMPLES + MEL_WINDOW_SAMPLES]
-        (spectra,) = self._mel_session.run(None, {self._mel_session.get_inputs()[0].name: used[None]})
+        spectra = _run(self._mel_session, used[None], MEL_FILE)
         self._samples = self._samples[count * MEL_HOP_SAMPLES :]
         mel: Samples = spectra[0, 0]
         self._loudest_db = max(self._loudest_db, float(mel.max()))
@@ -88,10 +88,17 @@ class SpeechEmbedding:
             window = np.concatenate([np.tile(lead, (missing // len(lead) + 1, 1))[-missing:], window])
         # What the models' own package does to the spectra, after the change of level.
         scaled = np.maximum(window - (self._loudest_db - LOUDEST_DB), 0.0) / 10.0 + 2.0
-        name = self._embedding_session.get_inputs()[0].name
-        (found,) = self._embedding_session.run(None, {name: scaled[None, :, :, None]})
+        found = _run(self._embedding_session, scaled[None, :, :, None], EMBEDDING_FILE)
         vector: Samples = found.reshape(EMBEDDING_SIZE)
         return vector
+
+
+def _run(session: Any, values: Samples, name: str) -> Samples:
+    try:
+        (found,) = session.run(None, {session.get_inputs()[0].name: values})
+    except Exception as error:  # onnxruntime's exceptions share no base class of their own
+        raise ModelError(f"{name} of {PACKAGE} failed ({error})") from error
+    return np.asarray(found, np.float32)
 
 
 @lru_cache(maxsize=1)

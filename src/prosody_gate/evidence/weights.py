@@ -71,6 +71,7 @@ class EvidenceWeights:
             table = json.loads(table_path.read_text(encoding="utf-8"))
             with np.load(network_path) as arrays:
                 network = {name: arrays[name] for name in arrays.files}
+            _check_network(network)
             return cls(
                 provenance=table["provenance"],
                 words=table["words"],
@@ -84,3 +85,29 @@ class EvidenceWeights:
                 f"evidence weights in {folder}: expected the files {TABLE_FILE} and {NETWORK_FILE} "
                 f"as benchmarks/fit_evidence.py writes them ({error})"
             ) from error
+
+
+def _check_network(network: Mapping[str, npt.NDArray[np.float32]]) -> None:
+    """Whether the arrays fit together as `GruNetwork` has them.
+
+    Raises:
+        ValueError: One is missing or of the wrong shape.
+        KeyError: One is missing.
+    """
+    hidden = len(network["output_weight"])
+    spectral, _ = network["input_weight"].shape
+    embedded, size = network["embedding_weight"].shape
+    shapes = {
+        "input_bias": (spectral,),
+        "embedding_bias": (embedded,),
+        "embedding_mean": (size,),
+        "embedding_scale": (size,),
+        "gate_input": (3 * hidden, spectral + embedded),
+        "gate_input_bias": (3 * hidden,),
+        "gate_state": (3 * hidden, hidden),
+        "gate_state_bias": (3 * hidden,),
+        "output_bias": (1,),
+    }
+    for name, shape in shapes.items():
+        if network[name].shape != shape or not np.isfinite(network[name]).all():
+            raise ValueError(f"{NETWORK_FILE}: {name}: expected finite numbers of shape {shape}")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Sequence
 
-from ..errors import OptionError
+from ..errors import ModelError, OptionError
 from ..evidence import EvidenceSource
 from ..lexicon import Lexicon
 from ..listener import STEADY
 from .gate_event import probability_of
 from .gate_options import GateOptions
 from .overlap import Overlap
+
+logger = logging.getLogger("prosody_gate")
 
 
 class DecisionRule:
@@ -49,7 +52,7 @@ class DecisionRule:
         evidence = {"prior": self.options.prior}
         total = self.options.prior
         for source in overlap.sources:
-            nats = source.update(overlap.observation)
+            nats = self._share_of(source, overlap)
             if not math.isfinite(nats):
                 raise OptionError(f"evidence source {source.name!r} gave {nats}; expected a finite number of nats")
             evidence[source.name] = nats
@@ -58,6 +61,16 @@ class DecisionRule:
         notes = ((source.name, getattr(source, "note", "")) for source in overlap.sources)
         overlap.notes = {name: note for name, note in notes if note}
         overlap.log_odds = total
+
+    def _share_of(self, source: EvidenceSource, overlap: Overlap) -> float:
+        """A source's share; one whose model fails is left out from here on, and says nothing."""
+        try:
+            return source.update(overlap.observation)
+        except ModelError as error:
+            logger.warning("the gate goes on without the evidence %r: %s", source.name, error)
+            self._sources = tuple(one for one in self._sources if one.name != source.name)
+            overlap.sources = tuple(one for one in overlap.sources if one is not source)
+            return 0.0
 
     def reason_to_confirm(self, overlap: Overlap) -> str | None:
         """Why a held or pending overlap is to be confirmed now; None while it is not."""

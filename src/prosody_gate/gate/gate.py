@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES
-from ..errors import AudioError, OptionError
+from ..errors import AudioError, ModelError, OptionError
 from ..evidence import EvidenceSource, Observation, default_sources
 from ..lexicon import Lexicon
 from ..listener import Hypothesis, Listener
@@ -52,7 +52,8 @@ class Gate:
     Feed it in stream order: `push` for each 32 ms frame, `push_transcript` for each transcript, `agent_started`,
     `agent_paused` and `agent_stopped`. Each returns the events it caused. The gate is synchronous and deterministic;
     its only clock is the stream's. An error in any part makes it transparent for the rest of the stream: `failure` is
-    set, what is held is released, and nothing is held any more.
+    set, what is held is released, and nothing is held any more. Only a listener or a source whose model fails
+    (`ModelError`) is left out from then on, with a line in the log.
 
     `GateFactory` makes gates from a profile, languages and options; this constructor takes the parts themselves.
 
@@ -375,9 +376,7 @@ class Gate:
             observation.audio.extend(samples.reshape(-1, FRAME_SAMPLES))
             observation.audio_lead_frames = max(len(observation.audio) - since_onset, 0)
             self._note_own_level(observation)
-            if self._listener is not None:
-                self._listener.start(self._analyzer.recent_audio(LISTENER_LEAD_FRAMES + since_onset), onset=onset)
-                overlap.is_listened_to = True
+            self._start_listening(overlap, since_onset)
         self._rule.weigh(overlap)
         self._move(overlap, Cause.SPEECH_OVER_AGENT, "speech")
         self._confirm_if_sure(overlap)
@@ -395,10 +394,8 @@ class Gate:
                 observation.frames.append(observation.newest)
             if len(observation.audio) < AUDIO_FRAMES:
                 observation.audio.append(frame.copy())
-            if self._listener is not None and overlap.is_listened_to:
-                self._recognise(overlap, self._listener.push(frame, time=self._now))
-                if ended:
-                    self._recognise(overlap, self._listener.finish(time=self._now))
+            if overlap.is_listened_to:
+                self._listen(overlap, frame, ended=ended)
         if ended:
             self._move(overlap, Cause.SPEECH_ENDED, "")
         self._rule.weigh(overlap)
@@ -421,6 +418,30 @@ class Gate:
         if len(ahead) == wanted - 1 and wanted <= HISTORY_FRAMES:
             return [*ahead, self._analyzer.measure()]
         return self._analyzer.look_back(wanted)
+
+    def _start_listening(self, overlap: Overlap, since_onset: int) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._listener.start(self._analyzer.recent_audio(LISTENER_LEAD_FRAMES + since_onset), onset=overlap.onset)
+            overlap.is_listened_to = True
+        except ModelError as error:
+            self._give_up_listener(error)
+
+    def _listen(self, overlap: Overlap, frame: npt.NDArray[np.float32], *, ended: bool) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._recognise(overlap, self._listener.push(frame, time=self._now))
+            if ended:
+                self._recognise(overlap, self._listener.finish(time=self._now))
+        except ModelError as error:
+            self._give_up_listener(error)
+
+    def _give_up_listener(self, error: ModelError) -> None:
+        """Its recogniser fails: the rest of the gate is none the worse for it."""
+        logger.warning("the gate goes on without its listener: %s", error)
+        self._listener = None
 
     def _recognise(self, overlap: Overlap, hypothesis: Hypothesis | None) -> None:
         if hypothesis is None:

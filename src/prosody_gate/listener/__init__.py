@@ -2,8 +2,8 @@
 
 from .cached_listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
 from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, PhraseLikelihood, RecognisedWord
-from .phoneme_listener import PhonemeListener
-from .phoneme_recogniser import PhonemeRecogniser, is_recogniser_installed
+from .phoneme_listener import PhonemeListener, is_listener_usable, knows_sounds_of
+from .phoneme_recogniser import PhonemeRecogniser
 from .phrase_tree import PhraseTree, SoundModel
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "SharedListener",
     "SoundModel",
     "frames_then_silence",
-    "is_recogniser_installed",
+    "is_listener_usable",
+    "knows_sounds_of",
 ]

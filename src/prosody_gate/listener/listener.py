@@ -45,7 +45,7 @@ class PhraseLikelihood:
 
 
 LISTENER_LANGUAGE: Final = "en"
-"""The one language that the built-in listener knows."""
+"""The language of the built-in listener's recogniser and of its dictionary."""
 
 STEADY: Final = 0.2
 """Seconds for which words have stood when they are taken as steady."""

@@ -17,7 +17,7 @@ from ..lexicon import SOUNDS, Lexicon
 from .listener import LISTENER_LANGUAGE, Hypothesis, PhraseLikelihood, RecognisedWord
 from .phoneme_recogniser import PhonemeRecogniser, shared_recogniser, sounds_text
 from .phrase_tree import PhraseTree, SoundModel
-from .pronunciation import Pronunciations, read_model_file
+from .pronunciation import Pronunciations, english_dictionary, read_model_file
 
 logger = logging.getLogger("prosody_gate")
 
@@ -60,6 +60,8 @@ class FollowedPhrases:
     tree: PhraseTree
     unheard: tuple[str, ...]
     """Phrases of the lexicon that have no pronunciation and are left to transcripts."""
+    alike: tuple[tuple[str, str], ...]
+    """Phrases that sound like one of the other list, each with that one: both are left to transcripts."""
 
 
 class PhonemeListener:
@@ -87,6 +89,11 @@ class PhonemeListener:
     def unheard(self) -> tuple[str, ...]:
         """Phrases of the lexicon that it has no pronunciation of, and leaves to transcripts."""
         return self._phrases.unheard
+
+    @property
+    def alike(self) -> tuple[tuple[str, str], ...]:
+        """Phrases that it cannot tell from one of the other list, each with that one; it leaves them to transcripts."""
+        return self._phrases.alike
 
     def start(self, pre_roll: npt.NDArray[np.float32], *, onset: float) -> None:
         """Begin an overlap; one still open is finished first.
@@ -219,6 +226,26 @@ def _text(found: Mapping[str, Sequence[float]]) -> str:
     return best
 
 
+@cache
+def is_listener_usable() -> bool:
+    """Whether the recogniser and the listener's files are there; where not, says so once in the log."""
+    try:
+        shared_recogniser()
+        english_dictionary()
+        sound_model()
+        _openings()
+    except ModelError as error:
+        logger.warning("%s; the gate goes on without a listener", error)
+        return False
+    return True
+
+
+def knows_sounds_of(lexicon: Lexicon) -> bool:
+    """Whether the listener knows how phrases of a lexicon are said: English, or with pronunciations of their own."""
+    languages = lexicon.languages
+    return not languages or LISTENER_LANGUAGE in languages or bool(lexicon.pronunciations)
+
+
 def follow(lexicon: Lexicon) -> FollowedPhrases:
     """The phrases of a lexicon and the common openings, as a tree; made once for lexicons with the same phrases.
 
@@ -249,20 +276,28 @@ def sound_model() -> SoundModel:
 
 
 @cache
+def _openings() -> tuple[Mapping[str, float], float, float]:
+    """How often each phrase opens an overlap, and how often no word and other words do."""
+    table = read_model_file(OPENINGS_FILE)
+    try:
+        counted = {str(text): float(share) for text, share in table["openings"].items()}
+        return counted, float(table["nothing"]), float(table["something_else"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{OPENINGS_FILE}: expected the shares of the openings ({error})") from error
+
+
+@cache
 def _follow(
     ignore: tuple[str, ...],
     interrupt: tuple[str, ...],
     pronunciations: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...],
     english: bool,
 ) -> FollowedPhrases:
-    table = read_model_file(OPENINGS_FILE)
-    try:
-        counted: Mapping[str, float] = {str(text): float(share) for text, share in table["openings"].items()}
-        nothing, something_else = float(table["nothing"]), float(table["something_else"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{OPENINGS_FILE}: expected the shares of the openings ({error})") from error
+    counted, nothing, something_else = _openings()
     source = Pronunciations(dict(pronunciations))
     listed = dict.fromkeys((*ignore, *interrupt))
+    alike = _alike(ignore, interrupt, source)
+    left_out = {phrase for pair in alike for phrase in pair} - set(counted)
     texts: list[str] = []
     rows: list[tuple[int, ...]] = []
     priors: list[float] = []
@@ -272,6 +307,8 @@ def _follow(
         ways = source.of(text)
         if not ways and text in listed:
             unheard.append(text)
+        if text in left_out:
+            continue
         for row in ways:
             texts.append(text)
             rows.append(row)
@@ -284,6 +321,15 @@ def _follow(
             len(unheard),
             shown,
         )
+    if left_out:
+        shown = ", ".join(f"{one!r} and {other!r}" for one, other in alike[:5]) + (", ..." if len(alike) > 5 else "")
+        logger.warning(
+            "the listener cannot tell %d of the phrases from one of the other list and leaves them to transcripts (%s)",
+            len(left_out),
+            shown,
+        )
+    if not rows:
+        raise ModelError("listener: does not know how any of the phrases is said; expected [pronunciations] for some")
     return FollowedPhrases(
         texts=tuple(texts),
         priors=np.array(priors, np.float32),
@@ -292,4 +338,12 @@ def _follow(
         something_else=something_else,
         tree=PhraseTree(rows, sound_model()),
         unheard=tuple(unheard),
+        alike=alike,
     )
+
+
+def _alike(ignore: tuple[str, ...], interrupt: tuple[str, ...], source: Pronunciations) -> tuple[tuple[str, str], ...]:
+    """Ignore phrases with the interrupt phrases that have the same sounds."""
+    by_sounds = {row: phrase for phrase in interrupt for row in source.of(phrase)}
+    pairs = ((phrase, by_sounds[row]) for phrase in ignore for row in source.of(phrase) if row in by_sounds)
+    return tuple(dict.fromkeys(pairs))

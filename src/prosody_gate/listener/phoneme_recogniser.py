@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,8 +11,6 @@ import numpy.typing as npt
 
 from ..errors import ModelError
 from ..lexicon import SOUNDS, sounds_of
-
-logger = logging.getLogger("prosody_gate")
 
 MODEL_FILE: Final = "asr_waveform.hama"
 FRAME: Final = 0.02
@@ -88,17 +85,6 @@ def shared_recogniser() -> PhonemeRecogniser:
         ModelError: As `PhonemeRecogniser`.
     """
     return PhonemeRecogniser()
-
-
-@cache
-def is_recogniser_installed() -> bool:
-    """Whether the package `hama` is there and runs on this machine; where it does not, says so once in the log."""
-    try:
-        _import_hama()
-    except ModelError as error:
-        logger.warning("%s; the gate goes on without a listener", error)
-        return False
-    return True
 
 
 def sounds_text(frames: npt.NDArray[np.float32]) -> str:

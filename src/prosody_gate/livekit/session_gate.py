@@ -25,7 +25,7 @@ from ..evidence import EvidenceSource
 from ..gate import Gate, GateEvent, GateEventKind, GateOptions
 from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
-from ..listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_recogniser_installed
+from ..listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_listener_usable
 from ..profile import Profile
 from ..session import DropReason, GateDriver, MetricsRecorder, SessionMetrics, ThreadedListener, collectors
 from .gated_stt import GatedSTT
@@ -67,8 +67,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         languages: Codes of packaged languages, the main one first.
         lexicon: Phrases to use instead of those of `languages` and `lexicon_files`.
         lexicon_files: Paths of phrase files of the user's own.
-        listener: None for the on-device listener where it knows one of the languages, True to insist on it, False for
-            none, or what makes another one.
+        listener: None for the on-device listener where it knows how the phrases are said, True to insist on it, False
+            for none, or what makes another one.
         sources: Evidence sources instead of the built-in ones.
         options: Options of the gate; they win over the profile.
         echo_guard: Whether what the agent plays is cancelled in the user's microphone, for a loudspeaker or a line
@@ -78,7 +78,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         **overrides: Fields of `GateOptions`; they win over `options`.
 
     Raises:
-        OptionError: The profile, an option or the sources cannot be used, or the listener knows none of the languages.
+        OptionError: The profile, an option or the sources cannot be used, or the listener knows none of the phrases.
         LexiconError: A language or a phrase file cannot be used.
         ModelError: A model is missing or damaged.
     """
@@ -144,7 +144,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         """
         vad = silero.VAD.load()
         # The recogniser and the tree of phrases stay with the process: every session's listener shares them.
-        gate = Gate(listener=PhonemeListener() if is_recogniser_installed() else None)
+        gate = Gate(listener=PhonemeListener() if is_listener_usable() else None)
         metrics = MetricsRecorder()
         gate.agent_started(0.0)
         noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
