@@ -13,7 +13,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from prosody_gate import Gate, GateOptions, Lexicon, PocketSphinxListener, replay
+from prosody_gate import Gate, GateOptions, Lexicon, PhonemeListener, replay
 from prosody_gate.gate import GateEventKind
 
 
@@ -22,7 +22,7 @@ def decide(paths: list[Path], use_listener: bool) -> list[float | str | None]:
     lexicon = Lexicon.load()
     decisions: list[float | str | None] = []
     for path in paths:
-        gate = Gate(GateOptions(), lexicon=lexicon, listener=PocketSphinxListener() if use_listener else None)
+        gate = Gate(GateOptions(), lexicon=lexicon, listener=PhonemeListener(lexicon) if use_listener else None)
         result = replay(path, gate)
         if gate.failure is not None:
             raise gate.failure
@@ -38,11 +38,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with recordings.jsonl")
     parser.add_argument("--no-listener", action="store_true")
+    parser.add_argument("--sets", nargs="*", help="only these sets")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     by_set: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for line in (arguments.data / "recordings.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
+        if arguments.sets and row["set"] not in arguments.sets:
+            continue
         by_set[row["label"], row["set"]].append(arguments.data / row["audio"])
     print("| label | set | clips | confirmed | cancelled | not held | median confirm latency |")
     print("|---|---|---|---|---|---|---|")

@@ -28,7 +28,7 @@ from prosody_gate.echo import EchoGuard, to_int16
 from prosody_gate.gate import Gate, GateOptions, GateState
 from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.listener import PocketSphinxListener
+from prosody_gate.listener import PhonemeListener
 from prosody_gate.replay import read_frames
 from prosody_gate.session import ThreadedListener
 from prosody_gate.vad import create_detector
@@ -106,7 +106,7 @@ def memory_per_gate(frames: Frames, lexicon: Lexicon, *, listener: bool) -> floa
     gates = []
 
     def add() -> None:
-        gate = Gate(UNDECIDED, lexicon=lexicon, listener=PocketSphinxListener() if listener else None)
+        gate = Gate(UNDECIDED, lexicon=lexicon, listener=PhonemeListener() if listener else None)
         gate.agent_started(0.0)
         for frame in frames[:100]:
             gate.push(frame, 1.0)
@@ -129,13 +129,13 @@ def measure(path: Path) -> dict[str, object]:
     silero, probabilities = detector_times(frames)
     idle = [seconds for _, seconds in gate_times(frames, probabilities, Gate(UNDECIDED, lexicon=lexicon))]
 
-    def overlap_frames(listener: PocketSphinxListener | None) -> list[float]:
+    def overlap_frames(listener: PhonemeListener | None) -> list[float]:
         gate = Gate(UNDECIDED, lexicon=lexicon, listener=listener)
         gate.agent_started(float("-inf"))
         taken = gate_times(frames, probabilities, gate)
         return [seconds for state, seconds in taken if state is GateState.HOLDING]
 
-    overlap, with_listener = overlap_frames(None), overlap_frames(PocketSphinxListener())
+    overlap, with_listener = overlap_frames(None), overlap_frames(PhonemeListener())
     base = float(np.median(silero))
     onsets = onset_times(frames, probabilities)
     guard = echo_guard_times(frames)

@@ -54,8 +54,12 @@ TRAINED_ON = (
     "content_word",
     "called_name",
     "spoken_order",
+    "bank_turn",
+    "bank_acknowledgement",
+    "bank_noise",
     "room_noise",
     "background",
+    "keyboard",
 )
 """Sets that the shipped voice and listener weights were fitted on."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from prosody_gate import Gate, GateEvent, Lexicon, Observation, PocketSphinxListener, default_sources, replay
+from prosody_gate import Gate, GateEvent, Lexicon, Observation, PhonemeListener, default_sources, replay
 
 DEMO = Path(__file__).with_name("demo.flac")
 
@@ -50,7 +50,7 @@ def decisions(*, with_source: bool) -> tuple[GateEvent, ...]:
     sources = list(default_sources(lexicon))
     if with_source:
         sources.append(WordsThatMatter({"but", "price", "refund"}))
-    gate = Gate(lexicon=lexicon, listener=PocketSphinxListener(), sources=sources)
+    gate = Gate(lexicon=lexicon, listener=PhonemeListener(lexicon), sources=sources)
     return replay(DEMO, gate, agent_channel=0, user_channel=1).decisions
 
 

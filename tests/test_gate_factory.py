@@ -13,7 +13,7 @@ from prosody_gate import (
     Lexicon,
     LexiconError,
     OptionError,
-    PocketSphinxListener,
+    PhonemeListener,
     Profile,
     replay,
 )
@@ -39,7 +39,7 @@ def test_the_profile_gives_way_to_options_and_these_to_single_fields() -> None:
         (["en"], None, True),
         (["es", "en"], None, True),
         (["en_GB"], True, True),
-        (["es"], None, False),
+        (["es"], None, True),
         (["en"], False, False),
         (["en"], True, True),
     ],
@@ -49,12 +49,23 @@ def test_it_listens_where_the_listener_knows_a_language(
 ) -> None:
     factory = GateFactory.create(languages=languages, listener=listener)
     assert factory.listens is listens
-    assert isinstance(factory.gate().listener, PocketSphinxListener) is listens
+    assert isinstance(factory.gate().listener, PhonemeListener) is listens
 
 
-def test_a_listener_that_knows_none_of_the_languages_is_an_error_where_it_was_asked_for() -> None:
-    with pytest.raises(OptionError, match="listener: knows en alone, got es"):
-        GateFactory.create(languages=["es"], listener=True)
+def italian(folder: Path, *lines: str) -> GateFactory:
+    (folder / "it.toml").write_text("\n".join(['language = "it"', 'interrupt = ["basta"]', *lines]))
+    return GateFactory.create(languages=["it"], lexicon_files=[folder / "it.toml"])
+
+
+def test_a_language_whose_phrases_have_no_pronunciations_is_left_to_transcripts(tmp_path: Path) -> None:
+    assert not italian(tmp_path).listens
+    assert italian(tmp_path, "[pronunciations]", 'basta = ["basta"]').listens
+
+
+def test_a_listener_that_knows_no_phrase_is_an_error_where_it_was_asked_for(tmp_path: Path) -> None:
+    lexicon = italian(tmp_path).lexicon
+    with pytest.raises(OptionError, match=r"listener: does not know how any phrase of it is said; expected English"):
+        GateFactory.create(lexicon=lexicon, listener=True)
 
 
 def test_each_gate_has_a_listener_and_an_analyzer_of_its_own() -> None:
@@ -69,8 +80,8 @@ def test_each_gate_has_a_listener_and_an_analyzer_of_its_own() -> None:
 def test_parts_may_be_given_instead_of_the_factorys_own() -> None:
     made = []
 
-    def make() -> PocketSphinxListener:
-        made.append(PocketSphinxListener())
+    def make() -> PhonemeListener:
+        made.append(PhonemeListener())
         return made[-1]
 
     factory = GateFactory.create(listener=make)
@@ -103,7 +114,7 @@ def test_errors_name_what_was_wrong_and_who_gave_it() -> None:
     with pytest.raises(OptionError, match="unknown option 'max_holt'"):
         GateFactory.create(max_holt=1.0)
     with pytest.raises(OptionError, match="listener: expected True, False, None or a function that makes a listener"):
-        GateFactory.create(listener=PocketSphinxListener())  # type: ignore[arg-type]
+        GateFactory.create(listener=PhonemeListener())  # type: ignore[arg-type]
     with pytest.raises(LexiconError, match="xx"):
         GateFactory.create(languages=["xx"])
     with pytest.raises(OptionError, match="none of that name"):
@@ -116,5 +127,5 @@ def test_a_lexicon_may_be_given_ready_made() -> None:
 
 
 def test_of_a_ready_made_lexicon_its_own_languages_say_whether_to_listen() -> None:
-    assert not GateFactory.create(lexicon=Lexicon.load(["es"])).listens
-    assert GateFactory.create(lexicon=Lexicon.load(["es", "en"])).listens
+    assert GateFactory.create(lexicon=Lexicon.load(["es"])).listens
+    assert not GateFactory.create(lexicon=Lexicon.load(["es"]), listener=False).listens

@@ -28,7 +28,7 @@ LAYERS: dict[str, int] = {
     "gate": 4,
     "evidence": 3,
     "prosody": 2,
-    "lexicon": 2,
+    "lexicon": 1,
     "listener": 2,
     "vad": 2,
     "audio": 1,

@@ -13,15 +13,17 @@ from prosody_gate.audio import FRAME_SAMPLES
 from prosody_gate.evidence import (
     EvidenceWeights,
     Observation,
+    PhraseOdds,
     TimeEvidence,
     VoiceEvidence,
     WordFeatures,
+    bounded,
     ignorable_tokens,
     listener_features,
 )
 from prosody_gate.gate import Gate, GateOptions
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.listener import PocketSphinxListener
+from prosody_gate.listener import PhonemeListener
 from prosody_gate.vad import SileroDetector
 
 Samples = npt.NDArray[np.float32]
@@ -32,7 +34,10 @@ PENALTY = 2.0
 class ListenerState:
     """One moment of one clip."""
 
-    voice: float
+    log_odds: float
+    """What the voice network says, not yet bounded."""
+    heard: float
+    """Seconds of sound that it says this of."""
     timing: float
     recognised: Mapping[str, float]
     interruption: bool
@@ -46,9 +51,10 @@ class _Recorder:
         self,
         lexicon: Lexicon,
         weights: EvidenceWeights,
-        states: list[tuple[float, float, Mapping[str, float]]],
+        states: list[tuple[float, float, float, Mapping[str, float]]],
     ) -> None:
         self._features = WordFeatures((), ignorable_tokens(lexicon))
+        self._odds = PhraseOdds(lexicon, weights.openings)
         self._lexicon, self._weights, self._states = lexicon, weights, states
 
     def reset(self) -> None:
@@ -56,9 +62,10 @@ class _Recorder:
         self._time = TimeEvidence(self._lexicon, self._weights)
 
     def update(self, observation: Observation) -> float:
-        voice = self._voice.update(observation)
-        recognised = dict(listener_features(observation, self._features))
-        self._states.append((voice, self._time.update(observation), recognised))
+        self._voice.update(observation)
+        recognised = dict(listener_features(observation, self._features, self._odds))
+        timing = self._time.update(observation)
+        self._states.append((self._voice.log_odds, self._voice.heard, timing, recognised))
         return 0.0
 
 
@@ -66,11 +73,11 @@ def listener_states(
     scenes: Sequence[tuple[Samples, bool, float]], lexicon: Lexicon, weights: EvidenceWeights
 ) -> list[ListenerState]:
     """The states of scenes (samples, interruption, weight) that one listener gets in turn."""
-    listener, detector = PocketSphinxListener(), SileroDetector()
+    listener, detector = PhonemeListener(lexicon), SileroDetector()
     options = GateOptions(confirm_probability=0.999, sensitivity=0.0, max_hold=2.0)
     found = []
     for samples, interruption, weight in scenes:
-        states: list[tuple[float, float, Mapping[str, float]]] = []
+        states: list[tuple[float, float, float, Mapping[str, float]]] = []
         gate = Gate(options, lexicon=lexicon, listener=listener, sources=[_Recorder(lexicon, weights, states)])
         gate.agent_started(float("-inf"))
         detector.reset()
@@ -94,7 +101,7 @@ def fit_listener(states: Sequence[ListenerState]) -> tuple[dict[str, float], flo
     column = {name: index for index, name in enumerate(names)}
     matrix = np.zeros((len(states), len(names) + 1))
     for row, state in enumerate(states):
-        matrix[row, -1] = state.voice
+        matrix[row, -1] = bounded(state.log_odds, state.heard)
         for name, value in state.recognised.items():
             matrix[row, column[name]] = value
     offset = np.array([state.timing for state in states])

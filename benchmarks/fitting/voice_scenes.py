@@ -16,15 +16,19 @@ import numpy.typing as npt
 import scipy.signal
 
 from prosody_gate.audio import FRAME_SAMPLES
-from prosody_gate.evidence import Observation, VoiceFeatures
-from prosody_gate.gate import Gate, GateOptions
+from prosody_gate.evidence import EMBEDDING_SIZE, LAST_FRAME, Observation, SpeechEmbedding, VoiceInputs
+from prosody_gate.gate import Gate, GateEventKind, GateOptions, GateState
 from prosody_gate.lexicon import Lexicon
 from prosody_gate.vad import SileroDetector
 
 RATE = 16_000
 LEAD_IN = 1.024
 TAIL = 1.2
-MAX_FRAMES = 64
+MAX_FRAMES = 52
+MU = 255.0
+DRY_KINDS = ("espeak", "neural")
+"""Synthetic voices come without a room."""
+
 Samples = npt.NDArray[np.float32]
 
 
@@ -39,6 +43,8 @@ class Clip:
     kind: str
     """The set it comes from."""
     text: str = ""
+    narrow: bool = False
+    """Whether it was recorded over a telephone."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Scene:
 
     features: npt.NDArray[np.float32]
     """[frames, FEATURES] from the lead frames on."""
+    embeddings: npt.NDArray[np.float32]
+    """[frames, 96]: the newest speech embedding at each frame; zeros before the first."""
     lead: int
     """Frames before the onset."""
     interruption: bool
@@ -54,25 +62,33 @@ class Scene:
     kind: str
 
 
-class FeatureRecorder:
-    """An evidence source that only writes down the voice features of the first overlap."""
+class InputRecorder:
+    """An evidence source that only writes down what the voice network would read of the first overlap."""
 
     name = "recorder"
 
-    def __init__(self, rows: list[npt.NDArray[np.float32]], leads: list[int]) -> None:
-        self._rows = rows
-        self._leads = leads
+    def __init__(self) -> None:
+        self.features: list[npt.NDArray[np.float32]] = []
+        self.embeddings: list[npt.NDArray[np.float32]] = []
+        self.lead: int | None = None
+        self._onset = 0.0
+
+    def __copy__(self) -> InputRecorder:
+        """The gate gives each overlap a copy; all of them write here."""
+        return self
 
     def reset(self) -> None:
-        self._features = VoiceFeatures()
+        self._inputs = VoiceInputs(SpeechEmbedding())
         self._read = 0
 
     def update(self, observation: Observation) -> float:
-        if not self._leads:
-            self._leads.append(observation.lead_frames)
-        if len(self._leads) == 1 and observation.onset >= 0:
-            for frame in observation.frames[self._read :]:
-                self._rows.append(self._features.of(frame))
+        if self.lead is None:
+            self.lead, self._onset = observation.lead_frames, observation.onset
+        if observation.onset == self._onset:
+            for index in range(self._read, len(observation.frames)):
+                features, embedding = self._inputs.of(observation, index)
+                self.features.append(features)
+                self.embeddings.append(np.zeros(EMBEDDING_SIZE, np.float32) if embedding is None else embedding)
             self._read = max(self._read, len(observation.frames))
         return 0.0
 
@@ -90,33 +106,53 @@ class SceneMaker:
         self._rng = np.random.default_rng(seed)
         self._detector = SileroDetector()
         self._lexicon = Lexicon()
-        self._telephone = scipy.signal.butter(6, [300, 3400], "band", fs=RATE, output="sos")
+        self._telephone = scipy.signal.butter(6, [250, 3400], "band", fs=RATE, output="sos")
 
     def plain(self, clip: Clip) -> Samples:
         """The clip as it is, in faint noise."""
         audio = self._rng.normal(0.0, 2e-4, self._length(clip.samples)).astype(np.float32)
         self._lay(audio, clip.samples)
-        return audio
+        return np.clip(audio, -1.0, 1.0)
 
-    def varied(self, clip: Clip) -> Samples:
-        """The clip with another speed, level, noise, room and band."""
+    def varied(self, clip: Clip, *, telephone: float = 0.45) -> Samples:
+        """The clip with another speed, level, noise, room and band, and now and then clipped.
+
+        Args:
+            clip: What to vary.
+            telephone: How often a wideband clip is sent through a telephone; clips of telephone calls always are. Both
+                labels must come in both bands, else the band tells them apart.
+        """
         rng = self._rng
         samples: Samples = librosa.resample(
             clip.samples, orig_sr=RATE, target_sr=int(RATE / rng.uniform(0.88, 1.14)), res_type="soxr_qq"
         )
-        if clip.kind.startswith("espeak") and rng.random() < 0.6:
+        if rng.random() < (0.5 if clip.kind in DRY_KINDS else 0.2):
             samples = self._in_a_room(samples)
         loud = samples[np.abs(samples) > 0.05 * np.abs(samples).max()]
         samples = samples / (rms(loud) + 1e-9) * 10.0 ** (rng.uniform(-40.0, -14.0) / 20.0)
         level = rms(samples[np.abs(samples) > 0.05 * np.abs(samples).max()])
-        ratio_db = rng.uniform(5.0, 20.0) if rng.random() < 0.5 else rng.uniform(20.0, 50.0)
+        ratio_db = rng.uniform(5.0, 20.0) if rng.random() < 0.45 else rng.uniform(20.0, 50.0)
         audio = self._noise(self._length(samples)) * np.float32(level * 10.0 ** (-ratio_db / 20.0))
         self._lay(audio, samples)
+        if rng.random() < 0.12:
+            audio = audio * np.float32(rng.uniform(2.0, 12.0) / (np.abs(audio).max() + 1e-9))
         audio = np.clip(audio, -1.0, 1.0).astype(np.float32)
-        if rng.random() < 0.25:
+        if clip.narrow or rng.random() < telephone:
+            audio = self._telephoned(audio, filtered=not clip.narrow)
+        elif rng.random() < 0.35:
+            audio = scipy.signal.lfilter([1.0, -rng.uniform(-0.4, 0.7)], [1.0], audio)
+        # Filters and resampling overshoot; a sound card would clip them, too.
+        return np.clip(audio, -1.0, 1.0).astype(np.float32)
+
+    def _telephoned(self, audio: Samples, *, filtered: bool) -> Samples:
+        """Through the telephone band and 8 kHz, half of the time through G.711 (mu-law) as well."""
+        if filtered:
             audio = scipy.signal.sosfilt(self._telephone, audio).astype(np.float32)
-        elif rng.random() < 0.3:
-            audio = scipy.signal.lfilter([1.0, -rng.uniform(0.0, 0.7)], [1.0], audio).astype(np.float32)
+        audio = librosa.resample(audio, orig_sr=RATE, target_sr=RATE // 2, res_type="soxr_mq")
+        audio = librosa.resample(audio, orig_sr=RATE // 2, target_sr=RATE, res_type="soxr_mq")
+        if self._rng.random() < 0.5:
+            coded = np.round(np.sign(audio) * np.log1p(MU * np.abs(audio)) / np.log1p(MU) * 127.0) / 127.0
+            audio = np.sign(coded) * np.expm1(np.abs(coded) * np.log1p(MU)) / MU
         return np.asarray(audio, np.float32)
 
     def _length(self, samples: Samples) -> int:
@@ -155,8 +191,7 @@ class SceneMaker:
         Returns:
             None when the VAD finds no speech.
         """
-        rows: list[npt.NDArray[np.float32]] = []
-        leads: list[int] = []
+        recorder = InputRecorder()
         options = GateOptions(
             activation_threshold=activation,
             deactivation_threshold=min(activation, 0.35),
@@ -164,22 +199,28 @@ class SceneMaker:
             sensitivity=0.0,
             max_hold=MAX_FRAMES * 0.032,
         )
-        gate = Gate(options, lexicon=self._lexicon, sources=[FeatureRecorder(rows, leads)])
+        gate = Gate(options, lexicon=self._lexicon, sources=[recorder])
         gate.agent_started(float("-inf"))
         self._detector.reset()
-        decided = False
         for start in range(0, len(audio) - FRAME_SAMPLES, FRAME_SAMPLES):
             frame = audio[start : start + FRAME_SAMPLES]
-            probability = self._detector.frame_probability(frame)
-            events = gate.push(frame, probability)
-            if rows and (len(rows) >= MAX_FRAMES or gate.state.value == "pending" or decided):
+            events = gate.push(frame, self._detector.frame_probability(frame))
+            confirmed = any(event.kind is GateEventKind.CONFIRM for event in events)
+            if confirmed or (recorder.lead is not None and gate.state is GateState.PENDING):
                 break
-            decided = decided or any(event.kind.value == "confirm" for event in events)
         if gate.failure is not None:
             raise gate.failure
-        if not rows:
+        if recorder.lead is None:
             return None
-        return Scene(np.array(rows, np.float32), leads[0], clip.interruption, clip.group, clip.kind)
+        rows = slice(0, recorder.lead + LAST_FRAME)
+        return Scene(
+            np.array(recorder.features[rows], np.float32),
+            np.array(recorder.embeddings[rows], np.float32),
+            recorder.lead,
+            clip.interruption,
+            clip.group,
+            clip.kind,
+        )
 
 
 def rms(samples: Samples) -> float:

@@ -16,7 +16,7 @@ from .evidence import EvidenceSource, Observation, default_sources
 from .gate import Gate, GateEvent, GateEventKind, GateOptions, GateState, Transcript
 from .gate_factory import GateFactory
 from .lexicon import Lexicon, LexiconMatch
-from .listener import Hypothesis, Listener, PocketSphinxListener
+from .listener import Hypothesis, Listener, PhonemeListener
 from .profile import Profile
 from .prosody import ProsodyAnalyzer, ProsodyFrame
 from .replay import ReplayResult, Span, read_spans, read_transcripts, replay
@@ -47,7 +47,7 @@ __all__ = [
     "ModelError",
     "Observation",
     "OptionError",
-    "PocketSphinxListener",
+    "PhonemeListener",
     "Profile",
     "ProsodyAnalyzer",
     "ProsodyFrame",

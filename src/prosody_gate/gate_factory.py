@@ -12,8 +12,8 @@ from typing import Any
 from .errors import OptionError
 from .evidence import EvidenceSource
 from .gate import Gate, GateOptions, check_sources
-from .lexicon import Lexicon, language_code
-from .listener import LISTENER_LANGUAGE, Listener, PocketSphinxListener
+from .lexicon import Lexicon
+from .listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_listener_usable, knows_sounds_of
 from .profile import Profile
 from .prosody import ProsodyAnalyzer
 
@@ -65,8 +65,9 @@ class GateFactory:
             languages: Codes of packaged languages, the main one first.
             lexicon: Phrases to use instead of those of `languages` and `lexicon_files`.
             lexicon_files: Paths of phrase files of the user's own.
-            listener: None for the on-device listener where it knows one of the languages, True to insist on it, False
-                for none, or what makes another one.
+            listener: None for the on-device listener where it knows how phrases are said (English, and languages whose
+                phrases have pronunciations) and can run on this machine, True to insist on it, False for none, or
+                what makes another one.
             sources: Evidence sources instead of the built-in ones.
             options: Options of the gate; they win over the profile.
             given_by: Where the overrides come from, for error messages.
@@ -74,7 +75,7 @@ class GateFactory:
 
         Raises:
             OptionError: The profile, an option, the sources' names or the listener cannot be used, or the on-device
-                listener knows none of the languages.
+                listener knows how none of the phrases is said.
             LexiconError: A language or a phrase file cannot be used.
         """
         if not (listener is None or isinstance(listener, bool) or callable(listener)):
@@ -82,11 +83,17 @@ class GateFactory:
                 f"listener: expected True, False, None or a function that makes a listener, got {listener!r}; "
                 "gate(listener=...) takes a listener itself"
             )
-        codes = (lexicon.languages if isinstance(lexicon, Lexicon) else ()) or languages
-        knows = LISTENER_LANGUAGE in map(language_code, codes)
-        if listener is True and not knows:
-            raise OptionError(f"listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(codes)}")
         check_sources(sources or ())
+        if lexicon is None:
+            lexicon = Lexicon.load(languages, files=[Path(file) for file in lexicon_files])
+        knows = knows_sounds_of(lexicon)
+        if listener is True and not knows:
+            raise OptionError(
+                f"listener: does not know how any phrase of {', '.join(lexicon.languages)} is said; "
+                "expected English, or [pronunciations] in a phrase file"
+            )
+        if listener is None:
+            listener = knows and is_listener_usable()
         loaded = profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
         fields = {} if options is None else options.model_dump(exclude_unset=True)
         fields |= overrides
@@ -95,10 +102,8 @@ class GateFactory:
         start = GateOptions() if loaded is None else loaded.options()
         return cls(
             options=GateOptions.create(given_by, **{**start.model_dump(), **fields}),
-            lexicon=lexicon
-            if lexicon is not None
-            else Lexicon.load(languages, files=[Path(file) for file in lexicon_files]),
-            listener=knows if listener is None else listener,
+            lexicon=lexicon,
+            listener=listener,
             profile=loaded,
             sources=None if sources is None else tuple(sources),
         )
@@ -118,18 +123,15 @@ class GateFactory:
         """How much louder than recorded the gate and its VAD get the user, in dB."""
         return 0.0 if self.profile is None else self.profile.input_gain_db
 
-    def make_listener(self, *, between_blocks: Callable[[], None] | None = None) -> Listener | None:
+    def make_listener(self) -> Listener | None:
         """A fresh listener as these gates get it; None where they get none.
-
-        Args:
-            between_blocks: What the built-in listener calls between two blocks of work, to let other threads run.
 
         Raises:
             ModelError: A model that it needs is missing or damaged.
         """
         if callable(self.listener):
             return self.listener()
-        return PocketSphinxListener(between_blocks=between_blocks) if self.listener else None
+        return PhonemeListener(self.lexicon) if self.listener else None
 
     def make_analyzer(self, make: Callable[..., ProsodyAnalyzer] = ProsodyAnalyzer) -> ProsodyAnalyzer:
         """A fresh analyzer that starts from what the profile knows of room and speaker.

@@ -274,6 +274,27 @@ def test_the_tables_fit_80_columns_and_name_every_system(tmp_path: Path) -> None
     assert result.stdout.splitlines()[-1].startswith("gate: 3 of 3 interruptions caught (median ")
 
 
+def test_errors_by_kind_are_in_the_console_and_in_the_json(tmp_path: Path) -> None:
+    kinds = {"b1": "yeah", "b2": "hum", "b3": "hum", "i1": "command"}
+    lines = [{**line, "kind": kinds[line["id"]]} if line["id"] in kinds else line for line in OVERLAPS]
+    result = bench(write_lines(tmp_path / "o.jsonl", lines), "--jobs", "1", "--json", tmp_path / "out.json")
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    table = result.stdout[result.stdout.index("gate, by kind") :].splitlines()
+    assert [row.split() for row in table[:7]] == [
+        ["gate,", "by", "kind", "label", "n", "wrong", "share"],
+        ["─" * len(table[1].strip())],
+        ["command", "interruption", "1", "0", "0.0", "%"],
+        ["0.0–79.3"],
+        ["hum", "backchannel", "2", "0", "0.0", "%"],
+        ["0.0–65.8"],
+        ["yeah", "backchannel", "1", "0", "0.0", "%"],
+    ]
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert [one["kind"] for one in report["systems"][0]["by_kind"]] == ["command", "hum", "yeah"]
+    assert [one["kind"] for one in report["outcomes"]] == ["yeah", "hum", "hum", "", "command", "", ""]
+
+
 def test_json_and_pictures_are_written_and_the_json_is_the_same_every_time(tmp_path: Path) -> None:
     manifest = clips_manifest(tmp_path)
     first = report_of(tmp_path, manifest, *LIGHT, "--plot", tmp_path / "pictures", "--sweep", "0.2,0.8")

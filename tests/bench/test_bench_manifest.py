@@ -51,6 +51,23 @@ def test_of_a_call_the_other_channel_is_the_users(folder: Path) -> None:
     assert call.events[0].set == "interruption"
 
 
+def test_clips_overlaps_and_the_events_of_calls_may_have_a_kind(folder: Path) -> None:
+    event = CALL["events"][0]
+    call = {**CALL, "events": [{**event, "kind": "command"}, {**event, "start": 0.6}]}
+    for line, expected in (({**CLIP, "kind": "door"}, ["door"]), (CLIP, [""]), (call, ["command", ""])):
+        (item,) = read_manifest(write_lines(folder / "m.jsonl", [line])).items
+        assert [one.kind for one in (item.events if isinstance(item, Call) else [item])] == expected
+    (overlap,) = read_manifest(write_lines(folder / "m.jsonl", [{**OVERLAPS[0], "kind": "yeah"}])).items
+    assert isinstance(overlap, WordOverlap)
+    assert overlap.kind == "yeah"
+
+
+def test_a_kind_that_is_no_text_is_named_with_its_event(folder: Path) -> None:
+    event = {**CALL["events"][0], "kind": ["a"]}
+    with pytest.raises(ManifestError, match=r"m\.jsonl:1: events, entry 1: kind is \['a'\]; expected a string"):
+        read_manifest(write_lines(folder / "m.jsonl", [{**CALL, "events": [event]}]), strict=True)
+
+
 def test_a_gzipped_manifest_and_ambiguous_lines(tmp_path: Path) -> None:
     path = tmp_path / "overlaps.jsonl.gz"
     path.write_bytes(gzip.compress("\n".join(json.dumps(line) for line in OVERLAPS).encode()))
@@ -69,6 +86,7 @@ def test_a_gzipped_manifest_and_ambiguous_lines(tmp_path: Path) -> None:
         ({**CLIP, "audio": ""}, "audio is empty"),
         ({**CLIP, "audio": 3}, "audio is 3; expected a string"),
         ({**CLIP, "label": "laugh"}, "label is 'laugh'; expected one of interruption, backchannel"),
+        ({**CLIP, "kind": 3}, "kind is 3; expected a string"),
         ({**CLIP, "start": -1}, "start is -1; expected seconds"),
         ({**CLIP, "start": "soon"}, "start is 'soon'; expected seconds"),
         ({**CLIP, "start": 1.0, "end": 0.5}, "start is 1 s, end is 0.5 s; expected start < end"),

@@ -34,9 +34,11 @@ def stream_of(
     return ItemStream.of(list(probabilities), agent, says, GateOptions())  # type: ignore[arg-type]
 
 
-def outcome(label: str, set_name: str, confirmed: float | None, *, decided: float | None = None) -> Outcome:
+def outcome(
+    label: str, set_name: str, confirmed: float | None, *, decided: float | None = None, kind: str = ""
+) -> Outcome:
     verdict = Verdict(confirmed=confirmed, decided=confirmed if decided is None else decided, reason="evidence")
-    return Outcome("x", 1, label, set_name, 1.0, {"gate": verdict})
+    return Outcome("x", 1, label, set_name, 1.0, {"gate": verdict}, kind=kind)
 
 
 def test_wilsons_interval_is_that_of_the_tables() -> None:
@@ -149,6 +151,36 @@ def test_a_confirm_after_three_seconds_is_a_miss_and_a_late_false_one_is_false()
     stop = score.by_set[0]
     assert (stop.set, dict(stop.within)[1.0], dict(stop.within)[1.2]) == ("stop", Share(1, 4), Share(2, 4))
     assert score.false_per_hour is None
+
+
+def test_errors_are_counted_by_kind_and_what_has_none_is_left_out() -> None:
+    score = SystemScore.of(
+        "gate",
+        [
+            (one, one.verdicts["gate"])
+            for one in (
+                outcome("backchannel", "a", 0.4, kind="hum"),
+                outcome("backchannel", "b", None, kind="hum"),
+                outcome("nonspeech", "b", None, kind="laugh"),
+                outcome("nonspeech", "b", 0.3, kind="hum"),
+                outcome("interruption", "a", 0.4, kind="command"),
+                outcome("interruption", "a", 3.4, kind="command"),
+                outcome("interruption", "a", None, kind="command"),
+                outcome("noise", "door", 0.5),
+            )
+        ],
+    )
+    assert [(one.kind, one.label, one.wrong) for one in score.by_kind] == [
+        ("command", "interruption", Share(2, 3)),
+        ("hum", "backchannel", Share(1, 2)),
+        ("hum", "nonspeech", Share(1, 1)),
+        ("laugh", "nonspeech", Share(0, 1)),
+    ]
+    assert score.to_dict()["by_kind"][0] == {
+        "kind": "command",
+        "label": "interruption",
+        "wrong": {"count": 2, "of": 3, "share": 0.6667, "interval": [0.2077, 0.9385]},
+    }
 
 
 def test_unlabelled_overlaps_count_in_the_rate_an_hour() -> None:

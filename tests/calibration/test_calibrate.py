@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from bench_material import RATE, noisy, voice
 from echo_room import room
-from prosody_gate import Gate, GateEvent, GateEventKind, GateOptions, PocketSphinxListener, replay
+from prosody_gate import Gate, GateEvent, GateEventKind, GateOptions, PhonemeListener, replay
 from prosody_gate.audio import amplified
 from prosody_gate.bench import read_manifest
 from prosody_gate.bench.scene import over_telephone
@@ -227,7 +227,7 @@ def test_a_profile_brings_back_what_a_quiet_microphone_loses(demo: Samples, tmp_
     def decisions(name: str, profile: Profile | None) -> tuple[GateEvent, ...]:
         gate = Gate(
             GateOptions() if profile is None else profile.options(),
-            listener=PocketSphinxListener(),
+            listener=PhonemeListener(),
             analyzer=None if profile is None else profile.analyzer(),
         )
         gain = 0.0 if profile is None else profile.input_gain_db

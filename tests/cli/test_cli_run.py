@@ -243,7 +243,10 @@ def test_a_clipped_recording_is_used_with_a_warning(folder: Path) -> None:
         (["mono.wav", "--option", "activation_threshold=0.2"], "deactivation_threshold 0.35 is above"),
         (["mono.wav", "--vad", "ear"], "vad is 'ear'; expected one of silero, webrtc"),
         (["mono.wav", "--language", "xx"], "unknown language 'xx'; available: de, en"),
-        (["mono.wav", "--language", "es", "--listener"], "--listener: knows en alone, got es"),
+        (
+            ["mono.wav", "--language", "it", "--lexicon", "it.toml", "--listener"],
+            "listener: does not know how any phrase of it is said; expected English, or [pronunciations] in a phrase",
+        ),
         (["mono.wav", "--lexicon", "missing.toml"], "missing.toml: cannot read"),
         (["mono.wav", "--profile", "missing.toml"], "missing.toml: cannot be read"),
         (
@@ -273,6 +276,7 @@ def test_bad_input_is_one_line_that_names_it(folder: Path, arguments: Sequence[s
     soundfile.write(folder / "nan.wav", samples, RATE, subtype="FLOAT")
     (folder / "spans.json").write_text("[[0.5, 1.0], [3.0, 1.0]]")
     (folder / "t.jsonl").write_text('{"at": 1.0, "text": "so"}\n{"at": "soon", "text": "so"}\n')
+    (folder / "it.toml").write_text('language = "it"\ninterrupt = ["basta"]\n')
     (folder / "bad.toml").write_text('[microphone]\nname = "desk"\n[gate]\nmax_hold = 99\n')
     (folder / "sub.png").mkdir()
     assert says in fails(folder, *arguments)

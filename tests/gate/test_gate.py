@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gate_timeline import LEXICON, Says, WordCount, make_gate, outline, run_timeline
-from prosody_gate.errors import AudioError, OptionError
+from prosody_gate.errors import AudioError, ModelError, OptionError
 from prosody_gate.evidence import Observation
 from prosody_gate.gate import Gate, GateOptions, GateState, TimedWord, Transcript
 from prosody_gate.listener import Hypothesis, RecognisedWord
@@ -270,6 +270,29 @@ class FailsAtTheEnd(HearsStop):
 
     def finish(self, *, time: float) -> None:
         raise RuntimeError("a fault")
+
+
+class FailsInACall(HearsStop):
+    """A listener whose model fails half a second after the onset."""
+
+    def push(self, frame: object, *, time: float) -> Hypothesis | None:
+        if time > 0.5:
+            raise ModelError("the phoneme recogniser failed (out of memory)")
+        return None
+
+
+def test_a_listener_whose_model_fails_is_left_out_and_the_gate_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate(lexicon=LEXICON, listener=FailsInACall(), sources=[Says(9.0, after=0.9)])
+    gate.agent_started(0.0)
+    silence = np.zeros(512, np.float32)
+    with caplog.at_level(logging.WARNING, "prosody_gate"):
+        events = [event for _ in range(40) for event in gate.push(silence, 1.0)]
+    assert gate.failure is None
+    assert gate.listener is None
+    assert [event.kind.value for event in events] == ["hold", "confirm"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the gate goes on without its listener: the phoneme recogniser failed (out of memory)"
+    ]
 
 
 def test_a_decision_stands_when_the_listener_fails_on_it() -> None:

@@ -485,18 +485,18 @@ def test_what_the_user_said_is_logged_at_debug_level_only(caplog):
     ]
 
 
-def test_prewarm_gives_a_loaded_vad_and_a_listener_for_the_next_gate():
+def test_prewarm_gives_a_loaded_vad_and_the_recogniser_that_every_gate_shares():
     try:
         vad = ProsodyGate.prewarm()
     finally:
         gc.unfreeze()
     assert vad.model == "silero"
-    from prosody_gate.session.warm_up import _spare_listeners
+    from prosody_gate.listener.phoneme_recogniser import shared_recogniser
 
-    (spare,) = _spare_listeners
-    gate = ProsodyGate()
-    assert gate.gate.listener._listener is spare
-    assert _spare_listeners == []
+    assert shared_recogniser.cache_info().currsize == 1
+    first, second = ProsodyGate(), ProsodyGate()
+    assert first.gate.listener._listener._recogniser is shared_recogniser()
+    assert first.gate.listener._listener._phrases is second.gate.listener._listener._phrases
 
 
 def test_a_thousand_overlaps_leave_nothing_behind():

@@ -419,16 +419,15 @@ def test_options_can_be_changed_in_mid_call_and_before_it() -> None:
         gate.update_options(max_hold=99.0)
 
 
-def test_prewarm_leaves_a_loaded_listener_for_the_next_gate() -> None:
-    from prosody_gate.session.warm_up import _spare_listeners
+def test_prewarm_leaves_a_loaded_recogniser_to_every_gate() -> None:
+    from prosody_gate.listener.phoneme_recogniser import shared_recogniser
 
-    _spare_listeners.clear()
     ProsodyGate.prewarm()
-    (spare,) = _spare_listeners
+    assert shared_recogniser.cache_info().currsize == 1
     gate = ProsodyGate(vad_analyzer=LoudIsSpeech())
-    assert _spare_listeners == []
     assert gate._listener is not None
-    assert gate._listener._listener is spare
+    listener: Any = gate._listener._listener
+    assert listener._recogniser is shared_recogniser()
 
 
 def test_a_rate_that_silero_does_not_take_is_brought_to_one_that_it_does() -> None:

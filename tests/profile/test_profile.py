@@ -138,6 +138,7 @@ def test_a_profile_made_in_code_is_checked_too() -> None:
             "noise_floor_dbfs: expected a number from -100 to 0",
         ),
         (NAMED + 'echo_guard = "yes"\n', "echo_guard: expected true or false, got 'yes'"),
+        (NAMED + "automatic_gain = 1\n", "automatic_gain: expected true or false, got 1"),
         (NAMED + "clipped_share = true\n", "clipped_share: expected a number from 0 to 1"),
         (
             NAMED + "[gate]\nmax_hold = 99\n",

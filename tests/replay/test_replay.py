@@ -14,7 +14,7 @@ from prosody_gate import (
     AudioError,
     Gate,
     OptionError,
-    PocketSphinxListener,
+    PhonemeListener,
     Transcript,
     TranscriptError,
     read_spans,
@@ -35,14 +35,14 @@ def as_json(events: object) -> str:
 
 @pytest.fixture(scope="module")
 def demo_events() -> str:
-    gate = Gate(lexicon=LEXICON, listener=PocketSphinxListener())
+    gate = Gate(lexicon=LEXICON, listener=PhonemeListener())
     return as_json(replay(DEMO, gate, user_channel=1, agent_channel=0).events)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(block_seconds=st.floats(0.002, 60.0))
 def test_the_demo_gives_the_same_events_whatever_the_block_size(demo_events: str, block_seconds: float) -> None:
-    gate = Gate(lexicon=LEXICON, listener=PocketSphinxListener())
+    gate = Gate(lexicon=LEXICON, listener=PhonemeListener())
     result = replay(DEMO, gate, user_channel=1, agent_channel=0, block_seconds=block_seconds)
     assert as_json(result.events) == demo_events
 
@@ -55,7 +55,7 @@ def test_a_gate_that_was_used_is_refused() -> None:
 
 
 def test_the_demo_cancels_backchannels_cough_and_background_and_confirms_both_interruptions() -> None:
-    gate = Gate(lexicon=LEXICON, listener=PocketSphinxListener())
+    gate = Gate(lexicon=LEXICON, listener=PhonemeListener())
     result = replay(DEMO, gate, user_channel=1, agent_channel=0)
     assert [(round(event.onset), event.kind.value) for event in result.decisions] == [
         (7, "cancel"),  # mm-hmm

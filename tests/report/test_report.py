@@ -125,6 +125,11 @@ def test_a_source_that_said_nothing_gets_no_column() -> None:
     assert "voice" not in text  # 0.04 nats round to nothing
 
 
+def test_why_a_source_has_no_say_stands_once_below_the_table() -> None:
+    events = [replace(decided(number), notes={"level": "no turn of the user has been heard"}) for number in (1, 2)]
+    assert printed(result_of(*events), width=120).count("level: no turn of the user has been heard") == 1
+
+
 def test_a_users_own_source_gets_a_column() -> None:
     text = printed(result_of(decided(1, evidence={"prior": 1.0, "long_talk": 2.0})), width=80)
     assert "long_talk" in text

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from prosody_gate import Hypothesis, ModelError, PocketSphinxListener
-from prosody_gate.session.threaded_listener import MAX_BACKLOG, ThreadedListener, breathe
+from prosody_gate import Hypothesis, ModelError, PhonemeListener
+from prosody_gate.session.threaded_listener import MAX_BACKLOG, ThreadedListener
 
 FRAME = np.zeros(512, np.float32)
 TIMEOUT = 10.0
@@ -145,8 +145,8 @@ def test_it_hears_the_same_words_as_the_listener_alone():
     rng = np.random.default_rng(5)
     audio = (0.05 * rng.normal(size=512 * 30)).astype(np.float32)
     frames = np.split(audio, 30)
-    alone = PocketSphinxListener()
-    threaded = ThreadedListener(PocketSphinxListener(between_blocks=breathe))
+    alone = PhonemeListener()
+    threaded = ThreadedListener(PhonemeListener())
     for listener in (alone, threaded):
         listener.start(frames[0], onset=0.032)
     hypotheses = [alone.push(frame, time=0.032 * index) for index, frame in enumerate(frames[1:], start=2)]

@@ -22,7 +22,7 @@ from .outcome import Decision, Outcome, Verdict
 from .rules import Baseline, MinWordsRule, SpeechDurationRule, WordListRule, default_baselines
 from .run_bench import run_bench, work_on
 from .scene import LEAD_IN, SceneMaker, SceneOptions, active_level, over_telephone, read_at_analysis_rate
-from .system_score import IN_TIME, SetScore, SystemScore, confirmed_by, is_caught, is_right
+from .system_score import IN_TIME, KindScore, SetScore, SystemScore, confirmed_by, is_caught, is_right
 from .worst_error import WorstError, plot_worst, worst_errors, worst_lines
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "ItemGates",
     "ItemStream",
     "ItemStreamReader",
+    "KindScore",
     "LabelledEvent",
     "Manifest",
     "ManifestError",

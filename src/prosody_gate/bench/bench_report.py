@@ -32,6 +32,7 @@ DEFINITIONS: Final = {
     "or less where the agent ended before",
     "intervals": "95 %: Wilson for shares, percentile bootstrap over events for latencies, Byar for rates; events are "
     "taken as independent, so with few speakers the truth is wider",
+    "wrong": "by kind: an interruption that was not caught, or another event that is a false interruption",
     "unlabelled": "confirmed overlaps that no labelled event lies within 0.3 s of; they count in the rate an hour",
 }
 """What the figures mean, in the report itself."""

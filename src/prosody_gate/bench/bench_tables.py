@@ -25,6 +25,8 @@ def bench_tables(report: BenchReport) -> list[RenderableType]:
     """
     tables: list[RenderableType] = [Text(heading(report)), systems_table(report), labels_table(report)]
     tables += [decided_by_table(report), sets_table(report)]
+    if report.gate.by_kind:
+        tables.append(kinds_table(report))
     if report.sweep:
         tables.append(sweep_table(report))
     tables.append(Text(closing(report)))
@@ -108,6 +110,15 @@ def sets_table(report: BenchReport) -> Table:
     times = [f"≤ {seconds:g} s" for seconds, _ in report.gate.by_set[0].within[:-1]]
     headers = ["n", "confirmed", *times, "p50\n(ms)", "no\nspeech"]
     return _table("gate, by set", headers, rows)
+
+
+def kinds_table(report: BenchReport) -> Table:
+    """What the gate gets wrong, by the kind of sound."""
+    rows = [
+        [one.kind, one.label, str(one.wrong.of), str(one.wrong.count), _share(one.wrong)] for one in report.gate.by_kind
+    ]
+    note = "wrong: interruptions that were not caught, other events that were confirmed."
+    return _table("gate, by kind", ["label", "n", "wrong", "share"], rows, note=note)
 
 
 def sweep_table(report: BenchReport) -> Table:

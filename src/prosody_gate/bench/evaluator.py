@@ -212,7 +212,7 @@ def _outcome_of_call(call: Call, stream: ItemStream, decisions: _Decisions) -> I
             continue
         own = [overlap for overlap, match in zip(overlaps, matched, strict=True) if match == place]
         name = f"{call.name} {event.start:g}-{event.end:g}"
-        as_clip = Clip(call.line, name, call.group, event.label, event.set, call.audio)
+        as_clip = Clip(call.line, name, call.group, event.label, event.set, call.audio, kind=event.kind)
         outcome = _outcome(as_clip, own, decisions, _under(own, agent) or spoken)
         outcomes.append(replace(outcome, labelled=Span(event.start, event.end)))
     unlabelled = {overlap.start for overlap, match in zip(overlaps, matched, strict=True) if match is None}
@@ -244,6 +244,7 @@ def _outcome(
         line=item.line,
         label=item.label,
         set=item.set,
+        kind=item.kind,
         onset=onset,
         agent_left=None if onset is None or spoken_over == ALWAYS else max(spoken_over.end - onset, 0.0),
         verdicts={system: verdict(made) for system, made in decisions.systems.items()},

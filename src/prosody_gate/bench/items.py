@@ -57,6 +57,9 @@ class Clip:
     """Where it ends, in seconds; None for the recording's end."""
     transcripts: tuple[Transcript, ...] | None = None
     """Recorded speech-to-text, in seconds of the recording; None where none was recorded."""
+    kind: str = ""
+    """What kind of sound it is (hum, laugh, filler, command...), in the manifest's own words; empty where it says
+    nothing."""
 
     def transcripts_at(self, place: float) -> tuple[Transcript, ...] | None:
         """The transcripts of the clip's own speech, in seconds of a stream in which the clip begins at `place`."""
@@ -88,6 +91,9 @@ class LabelledEvent:
     """In seconds of the recording."""
     end: float
     """In seconds of the recording."""
+    kind: str = ""
+    """What kind of sound it is (hum, laugh, filler, command...), in the manifest's own words; empty where it says
+    nothing."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,9 @@ class WordOverlap:
     """The corpus where known, else `overlaps`."""
     words: tuple[TimedWord, ...]
     """What was said and when, in seconds from the onset."""
+    kind: str = ""
+    """What kind of sound it is (hum, laugh, filler, command...), in the manifest's own words; empty where it says
+    nothing."""
 
 
 Item = Clip | Call | WordOverlap

@@ -88,6 +88,7 @@ class ManifestLine:
             start=start,
             end=end,
             transcripts=self._transcripts(),
+            kind=self._text("kind"),
         )
 
     def call(self) -> Call:
@@ -127,6 +128,7 @@ class ManifestLine:
             label=self._label(self._fields),
             set=self._text("set") or self._text("corpus") or "overlaps",
             words=self._words(self._fields["words"]),
+            kind=self._text("kind"),
         )
 
     def _error(self, problem: str) -> ManifestError:
@@ -255,10 +257,11 @@ class ManifestLine:
         start = self._seconds(event.get("start"), f"{prefix}start")
         end = self._seconds(event.get("end"), f"{prefix}end")
         self._check_order(start, end, duration, prefix)
-        name = event.get("set", label)
-        if not isinstance(name, str):
-            raise self._error(f"{prefix}set is {_shown(name)}; expected a string")
-        return LabelledEvent(label, name, start, end)
+        name, sound = event.get("set", label), event.get("kind") or ""
+        for field, value in (("set", name), ("kind", sound)):
+            if not isinstance(value, str):
+                raise self._error(f"{prefix}{field} is {_shown(value)}; expected a string")
+        return LabelledEvent(label, name, start, end, sound)
 
     def _words(self, value: Any) -> tuple[TimedWord, ...]:
         form = 'expected a list of ["word", start, end]'

@@ -113,6 +113,8 @@ class Outcome:
     """Seconds from the onset to the end of what the agent said; None where it spoke on."""
     labelled: Span | None = None
     """Where its label lies, in seconds of a call; None elsewhere."""
+    kind: str = ""
+    """What kind of sound it is, in the manifest's own words; empty where it says nothing."""
 
     def to_dict(self, system: str) -> dict[str, Any]:
         """The event and one system's verdict as JSON-ready values."""
@@ -122,6 +124,7 @@ class Outcome:
             "line": self.line,
             "label": self.label,
             "set": self.set,
+            "kind": self.kind,
             "onset": _rounded(self.onset),
             "confirmed": _rounded(verdict.confirmed),
             "decided": _rounded(verdict.decided),

@@ -95,6 +95,21 @@ class SetScore:
 
 
 @dataclass(frozen=True)
+class KindScore:
+    """How one system did with one kind of sound."""
+
+    kind: str
+    """As the manifest has it."""
+    label: str
+    wrong: Share
+    """Interruptions that were missed; of the other labels, what was confirmed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {"kind": self.kind, "label": self.label, "wrong": self.wrong.to_dict()}
+
+
+@dataclass(frozen=True)
 class SystemScore:
     """How one system did, overall and set by set."""
 
@@ -117,6 +132,8 @@ class SystemScore:
     `IN_TIME`, or less where the agent ended before."""
     by_set: tuple[SetScore, ...]
     """Sorted, interruptions first."""
+    by_kind: tuple[KindScore, ...]
+    """The same order; events whose kind the manifest does not tell are left out."""
     decided_through: Mapping[str, int]
     """Confirms by what tipped the scales: the largest share of the evidence, or the reason where it was none."""
     unlabelled: int | None
@@ -143,10 +160,8 @@ class SystemScore:
         by_label = {
             label: [verdict for outcome, verdict in scored if outcome.label == label] for label in NOT_INTERRUPTIONS
         }
-        sets = sorted(
-            {(outcome.label, outcome.set) for outcome, _ in scored},
-            key=lambda key: (key[0] != INTERRUPTION, *key),
-        )
+        sets = _interruptions_first({(outcome.label, outcome.set) for outcome, _ in scored})
+        kinds = _interruptions_first({(outcome.label, outcome.kind) for outcome, _ in scored if outcome.kind})
         runs_on = [_runs_on(outcome, verdict) for outcome, verdict in claims]
         through = Counter(verdict.decided_through for verdict in (*real, *other) if verdict.confirmed is not None)
         return cls(
@@ -163,6 +178,7 @@ class SystemScore:
             decided_by=tuple(_decided_by(time, real, other) for time in DECIDED_BY),
             runs_on=bootstrap_mean(runs_on),
             by_set=tuple(_of_set(set_name, label, scored) for label, set_name in sets),
+            by_kind=tuple(_of_kind(kind, label, scored) for label, kind in kinds),
             decided_through=dict(sorted(through.items(), key=lambda item: (-item[1], item[0]))),
             unlabelled=unlabelled,
             false_per_hour=(None if unlabelled is None else rate(len(false) + unlabelled, agent_speech / 3600.0)),
@@ -180,6 +196,7 @@ class SystemScore:
             "decided_by": [point.to_dict() for point in self.decided_by],
             "runs_on": None if self.runs_on is None else self.runs_on.to_dict(),
             "by_set": [one.to_dict() for one in self.by_set],
+            "by_kind": [one.to_dict() for one in self.by_kind],
             "decided_through": dict(self.decided_through),
             "unlabelled": self.unlabelled,
             "false_per_hour": None if self.false_per_hour is None else self.false_per_hour.to_dict(),
@@ -247,3 +264,16 @@ def _of_set(name: str, label: str, scored: Scored) -> SetScore:
         no_speech=sum(outcome.onset is None for outcome, _ in own),
         latency=_latency(verdicts),
     )
+
+
+def _of_kind(kind: str, label: str, scored: Scored) -> KindScore:
+    own = [(outcome, verdict) for outcome, verdict in scored if (outcome.kind, outcome.label) == (kind, label)]
+    if label == INTERRUPTION:
+        wrong = sum(not is_caught(outcome, verdict) for outcome, verdict in own)
+    else:
+        wrong = sum(verdict.confirmed is not None for _, verdict in own)
+    return KindScore(kind, label, Share(wrong, len(own)))
+
+
+def _interruptions_first(keys: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(keys, key=lambda key: (key[0] != INTERRUPTION, *key))

@@ -103,8 +103,8 @@ ListenerOption = Annotated[
         "--listener/--no-listener",
         show_default=False,
         rich_help_panel=GATE,
-        help="Recognise words on this machine while the user's speech is held. Default: on if English is among the "
-        "languages.",
+        help="Recognise phrases on this machine while the user's speech is held. Default: on where it is known how "
+        "they are said: in all packaged languages.",
     ),
 ]
 

@@ -178,7 +178,9 @@ def bench(
       "interruption", "start": 7.1, "end": 8.0}]}; instead of agent_channel: agent, a list of [start, end].
     - **overlaps**, without audio: {"label": "backchannel", "words": [["yeah", 0.0, 0.31]]}.
 
-    Labels: interruption, backchannel, nonspeech, noise; ambiguous is not scored. Audio paths start at INPUT's folder.
+    Labels: interruption, backchannel, nonspeech, noise; ambiguous is not scored. Lines and events may also have a
+    "kind" in words of your own (hum, laugh, filler, command): the errors are then counted by kind, too.
+    Audio paths start at INPUT's folder.
 
         prosody-gate bench clips.jsonl --json figures.json --plot pictures --sweep 0,0.25,0.5,0.75,1
 

@@ -11,7 +11,6 @@ import typer
 from ..errors import OptionError
 from ..gate import GateOptions
 from ..gate_factory import GateFactory
-from ..lexicon import language_code
 from ..listener import LISTENER_LANGUAGE
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def gates_from_command_line(
         option: Fields of `GateOptions`, each as `name=value`.
         languages: Codes of packaged languages, the main one first; English when None.
         lexicons: Paths of phrase files.
-        listener: Whether to listen; None listens where English is among the languages.
+        listener: Whether to listen; None listens where it knows how the phrases are said.
 
     Raises:
         OptionError: The profile or an option cannot be used.
@@ -46,8 +45,6 @@ def gates_from_command_line(
     languages = languages or (LISTENER_LANGUAGE,)
     if sensitivity is not None and "sensitivity" in fields:
         raise OptionError("--option sensitivity: given by --sensitivity too; expected one of them")
-    if listener and LISTENER_LANGUAGE not in map(language_code, languages):
-        raise OptionError(f"--listener: knows {LISTENER_LANGUAGE} alone, got {', '.join(languages)}")
     return GateFactory.create(
         profile,
         sensitivity=sensitivity,

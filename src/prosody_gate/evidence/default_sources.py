@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..lexicon import Lexicon
 from .context_evidence import ContextEvidence
 from .evidence_source import EvidenceSource
+from .level_evidence import LevelEvidence
 from .listener_evidence import ListenerEvidence
 from .time_evidence import TimeEvidence
 from .voice_evidence import VoiceEvidence
@@ -13,7 +14,7 @@ from .words_evidence import WordsEvidence
 
 
 def default_sources(lexicon: Lexicon, weights: EvidenceWeights | None = None) -> tuple[EvidenceSource, ...]:
-    """Words, time, voice, listener and context.
+    """Words, time, voice, level, listener and context.
 
     Args:
         lexicon: Knows the ignore phrases.
@@ -27,6 +28,7 @@ def default_sources(lexicon: Lexicon, weights: EvidenceWeights | None = None) ->
         WordsEvidence(lexicon, weights),
         TimeEvidence(lexicon, weights),
         VoiceEvidence(weights),
+        LevelEvidence(),
         ListenerEvidence(lexicon, weights),
         ContextEvidence(),
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from ..lexicon import LexiconMatch
 from ..listener import Hypothesis
 from ..prosody import ProsodyFrame
@@ -43,6 +46,17 @@ class Observation:
     """The measurements, from `lead_frames` before the onset; empty when there is no audio."""
     lead_frames: int = 0
     """How many of `frames` lie before the onset."""
+    newest: ProsodyFrame | None = None
+    """The newest measurement, which `frames` no longer has after 5 s; None at the onset and without audio."""
+    own_level_dbfs: float | None = None
+    """How loud the loud parts of the user's own turns were, in dBFS; None where nothing may be concluded from it."""
+    own_level_unknown: str = ""
+    """Why that is None, for people."""
+    audio: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    """The samples, [512] float32 a frame, from `audio_lead_frames` before the onset; the first moments only
+    (`AUDIO_FRAMES` of the gate), empty when there is no audio."""
+    audio_lead_frames: int = 0
+    """How many frames of `audio` lie before the onset."""
 
     @property
     def speech_duration(self) -> float:
@@ -55,7 +69,9 @@ class EvidenceSource(Protocol):
     """One reason to believe that an overlap is an interruption, or that it is not.
 
     A source is asked on every frame of an overlap and on every transcript. It must not block, and it must give
-    the same nats for the same observations.
+    the same nats for the same observations. Two attributes are read where a source has them: `note`, what it says
+    beside its number (why it has no say, for example; it goes into `GateEvent.notes`), and `background_until`, the
+    stream time up to which the speech is taken to be somebody else's: `max_hold` counts from there.
 
     Example:
         >>> class LongTalkersInterrupt:

@@ -1,18 +1,23 @@
-"""Evidence from the voice: what the first moments sound like, and how loud they are for this user."""
+"""Evidence from the voice: what the first moments sound like."""
 
 from __future__ import annotations
 
-import math
+import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION
+from ..errors import ModelError
 from ..prosody import MEL_BANDS, ProsodyFrame
 from .evidence_source import Observation
+from .speech_embedding import SpeechEmbedding
 from .weights import EvidenceWeights
+
+logger = logging.getLogger("prosody_gate")
 
 FEATURES: Final = 2 * MEL_BANDS + 4
 """Two spectra, two levels, the VAD's probability and the strength of voicing."""
@@ -51,28 +56,41 @@ FULL_SAY: Final = 0.3
 """Seconds of sound after which the bound is reached; before, it grows in proportion. A first consonant alone
 would often be mistaken for a word that the network never met."""
 
-BACKGROUND_MARGIN_DB: Final = 9.0
-"""How far below the user's own speaking level a voice may be and still count as the user's."""
+LAST_FRAME: Final = 44
+"""Frames since the onset (1.4 s) that the network was trained on; later frames leave what it says as it is."""
 
-BACKGROUND_NATS_PER_DB: Final = 0.6
-BACKGROUND_LIMIT_NATS: Final = 8.0
+FIRST_EMBEDDED: Final = 2
+"""Frames since the onset at which the first embedding is taken: a hold begins then."""
 
-LEVEL_FRAMES: Final = 4
-"""Voiced frames before the level counts (128 ms): a word may begin softly."""
+DENSE_FRAMES: Final = 26
+"""Frames since the onset (0.8 s) in which every second one gets an embedding; after that, every fourth."""
+
+
+def bounded(log_odds: float, heard: float) -> float:
+    """What the network may say after so much sound.
+
+    Args:
+        log_odds: What it does say, in nats.
+        heard: Seconds of sound since the onset.
+    """
+    limit = LIMIT_NATS * min(heard / FULL_SAY, 1.0)
+    return min(max(log_odds, -limit), limit)
 
 
 class VoiceEvidence:
-    """A small recurrent network over the spectra, and the level against the user's own.
+    """A small recurrent network over spectra and speech embeddings.
 
-    The network is a gated recurrent unit (Cho et al. 2014, in the form of PyTorch's `nn.GRU`) between two linear
-    layers. It reads one vector a frame, from shortly before the onset, and gives log-odds under a balanced prior.
-
-    A voice well below the user's own speaking level in this call is a colleague or a television: each decibel
-    beyond `BACKGROUND_MARGIN_DB` costs it `BACKGROUND_NATS_PER_DB`. These two are set by hand, not fitted: the
-    shared recordings have no background speech.
+    The network is a gated recurrent unit (Cho et al. 2014, in the form of PyTorch's `nn.GRU`) between linear layers.
+    It reads one vector of spectra a frame, from shortly before the onset, beside it the newest speech embedding, and
+    gives log-odds under a balanced prior. Without the embedding's models it goes on with the spectra alone; the log
+    says so once a process.
 
     Args:
         weights: The fitted weights.
+
+    Attributes:
+        log_odds: What the network said last, not yet bounded, in nats.
+        heard: Seconds of sound since the onset that it said this of.
     """
 
     name = "voice"
@@ -80,69 +98,143 @@ class VoiceEvidence:
 
     def __init__(self, weights: EvidenceWeights) -> None:
         self._network = GruNetwork(weights.network)
+        self._has_embedding = _embedding_is_there()
         self.reset()
 
     def reset(self) -> None:
         """A new overlap begins."""
-        self._features = VoiceFeatures()
-        self._state = self._network.initial_state()
+        self._reading = self._new_reading()
         self._read = 0
-        self._nats = 0.0
-        self._speech_frames = 0
-        self._voiced_frames = 0
-        self._relative_db = 0.0
+        self.log_odds = 0.0
+        self.heard = 0.0
 
     def update(self, observation: Observation) -> float:
         """Nats of the sound so far; 0 without audio."""
         frames = observation.frames
         for index in range(self._read, len(frames)):
-            frame = frames[index]
-            log_odds = self._network.step(self._features.of(frame), self._state)
-            if index >= observation.lead_frames:
-                self._speech_frames += 1
-                limit = LIMIT_NATS * min(self._speech_frames * FRAME_DURATION / FULL_SAY, 1.0)
-                self._nats = min(max(log_odds, -limit), limit)
-                if frame.voiced and not math.isnan(frame.relative_level_db):
-                    self._voiced_frames += 1
-                    self._relative_db += (frame.relative_level_db - self._relative_db) / self._voiced_frames
+            since = index + 1 - observation.lead_frames
+            if since <= LAST_FRAME:
+                log_odds = self._reading.log_odds(observation, index)
+                if since > 0:
+                    self.log_odds, self.heard = log_odds, since * FRAME_DURATION
         self._read = max(self._read, len(frames))
-        return self._nats + self._level_nats()
+        return bounded(self.log_odds, self.heard)
 
-    def _level_nats(self) -> float:
-        if self._voiced_frames < LEVEL_FRAMES:
-            return 0.0
-        below = -BACKGROUND_MARGIN_DB - self._relative_db
-        return -min(max(below, 0.0) * BACKGROUND_NATS_PER_DB, BACKGROUND_LIMIT_NATS)
+    def _new_reading(self) -> VoiceReading:
+        return VoiceReading(self._network, VoiceInputs(SpeechEmbedding() if self._has_embedding else None))
+
+
+class VoiceInputs:
+    """What the network gets to read of one overlap: spectra of each frame, and the newest speech embedding.
+
+    Args:
+        embedding: A fresh one; None where its models are missing.
+    """
+
+    def __init__(self, embedding: SpeechEmbedding | None) -> None:
+        self._embedding = embedding
+        self._features = VoiceFeatures()
+        self._vector: npt.NDArray[np.float32] | None = None
+        self._heard = 0
+
+    def of(
+        self, observation: Observation, index: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """The inputs of `observation.frames[index]`; to be asked for every frame in turn.
+
+        Returns:
+            The features, [FEATURES] float32, and the embedding, [96] float32 or None while there is none.
+        """
+        since = index + 1 - observation.lead_frames
+        if self._embedding is not None:
+            self._embed(self._embedding, observation, since)
+        return self._features.of(observation.frames[index]), self._vector
+
+    def _embed(self, embedding: SpeechEmbedding, observation: Observation, since: int) -> None:
+        """Let the embedding hear all sound up to the `since`-th frame since the onset."""
+        end = min(observation.audio_lead_frames + since, len(observation.audio))
+        if end > self._heard:
+            embedding.push(np.concatenate(observation.audio[self._heard : end]))
+            self._heard = end
+        if since >= FIRST_EMBEDDED and since % (2 if since <= DENSE_FRAMES else 4) == 0 and self._heard:
+            self._vector = embedding.vector()
+
+
+class VoiceReading:
+    """What the network makes of one overlap, frame by frame.
+
+    Args:
+        network: Shared; the state is kept here.
+        inputs: Fresh ones.
+    """
+
+    def __init__(self, network: GruNetwork, inputs: VoiceInputs) -> None:
+        self._network = network
+        self._inputs = inputs
+        self._state = network.initial_state()
+
+    def log_odds(self, observation: Observation, index: int) -> float:
+        """Read `observation.frames[index]`; every frame before it was read before."""
+        features, vector = self._inputs.of(observation, index)
+        return self._network.step(features, vector, self._state)
+
+
+@lru_cache(maxsize=1)
+def _embedding_is_there() -> bool:
+    try:
+        SpeechEmbedding()
+    except ModelError as error:
+        logger.warning("voice evidence goes on without the speech embedding, and knows less: %s", error)
+        return False
+    return True
 
 
 class GruNetwork:
-    """Linear, tanh, GRU, linear: one step at a time.
+    """Linear and tanh for each of the two inputs, GRU, linear: one step at a time.
 
     Args:
-        parameters: `input_weight` [hidden, features], `input_bias` [hidden], `gate_input` and `gate_state`
-            [3 * hidden, hidden] with their biases (rows in PyTorch's order: reset, update, new), `output_weight`
-            [hidden], `output_bias` [1].
+        parameters: `input_weight` [inner, features], `input_bias` [inner]; `embedding_weight` [inner_e, 96],
+            `embedding_bias` [inner_e], with `embedding_mean` and `embedding_scale` [96]; `gate_input`
+            [3 * hidden, inner + inner_e] and `gate_state` [3 * hidden, hidden] with their biases (rows in PyTorch's
+            order: reset, update, new), `output_weight` [hidden], `output_bias` [1].
     """
 
     def __init__(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> None:
         self._input_weight = parameters["input_weight"]
         self._input_bias = parameters["input_bias"]
+        self._embedding_weight = parameters["embedding_weight"] / parameters["embedding_scale"]
+        self._embedding_bias = parameters["embedding_bias"]
+        self._embedding_mean = parameters["embedding_mean"]
         self._gate_input = parameters["gate_input"]
         self._gate_input_bias = parameters["gate_input_bias"]
         self._gate_state = parameters["gate_state"]
         self._gate_state_bias = parameters["gate_state_bias"]
         self._output_weight = parameters["output_weight"]
         self._output_bias = float(parameters["output_bias"][0])
-        self._hidden = len(self._input_bias)
+        self._hidden = len(self._output_weight)
+        self._inner = np.empty(len(self._input_bias) + len(self._embedding_bias), np.float32)
 
     def initial_state(self) -> npt.NDArray[np.float32]:
         """The state before the first step, [hidden] zeros."""
         return np.zeros(self._hidden, np.float32)
 
-    def step(self, features: npt.NDArray[np.float32], state: npt.NDArray[np.float32]) -> float:
-        """Read one feature vector, change `state` in place, and give the log-odds."""
-        hidden = self._hidden
-        inner = np.tanh(self._input_weight @ features + self._input_bias)
+    def step(
+        self,
+        features: npt.NDArray[np.float32],
+        embedding: npt.NDArray[np.float32] | None,
+        state: npt.NDArray[np.float32],
+    ) -> float:
+        """Read one feature vector and the newest embedding, change `state` in place, and give the log-odds.
+
+        Args:
+            features: [FEATURES] float32.
+            embedding: [96] float32; None while there is none.
+            state: [hidden] float32.
+        """
+        hidden, inner, spectral = self._hidden, self._inner, len(self._input_bias)
+        np.tanh(self._input_weight @ features + self._input_bias, out=inner[:spectral])
+        known = 0.0 if embedding is None else self._embedding_weight @ (embedding - self._embedding_mean)
+        np.tanh(known + self._embedding_bias, out=inner[spectral:])
         from_input = self._gate_input @ inner + self._gate_input_bias
         from_state = self._gate_state @ state + self._gate_state_bias
         gates = 1.0 / (1.0 + np.exp(-(from_input[: 2 * hidden] + from_state[: 2 * hidden])))

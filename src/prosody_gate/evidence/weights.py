@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class EvidenceWeights:
     """Feature name of `listener_features` to nats."""
     network: Mapping[str, npt.NDArray[np.float32]]
     """Parameters of the voice network."""
+    openings: Mapping[str, float] = field(default_factory=dict)
+    """Phrase that opens an overlap to ln P(phrase | interruption) / P(phrase | not), in nats."""
 
     def save(self, folder: Path) -> None:
         """Write the two files that `load` reads, each whole or not at all."""
@@ -42,6 +44,7 @@ class EvidenceWeights:
         table = {
             "provenance": dict(self.provenance),
             "listener": dict(self.listener),
+            "openings": dict(self.openings),
             "time": dict(self.time),
             "words": dict(self.words),
         }
@@ -68,11 +71,13 @@ class EvidenceWeights:
             table = json.loads(table_path.read_text(encoding="utf-8"))
             with np.load(network_path) as arrays:
                 network = {name: arrays[name] for name in arrays.files}
+            _check_network(network)
             return cls(
                 provenance=table["provenance"],
                 words=table["words"],
                 time=table["time"],
                 listener=table["listener"],
+                openings=table.get("openings", {}),
                 network=network,
             )
         except (OSError, ValueError, KeyError, BadZipFile) as error:
@@ -80,3 +85,29 @@ class EvidenceWeights:
                 f"evidence weights in {folder}: expected the files {TABLE_FILE} and {NETWORK_FILE} "
                 f"as benchmarks/fit_evidence.py writes them ({error})"
             ) from error
+
+
+def _check_network(network: Mapping[str, npt.NDArray[np.float32]]) -> None:
+    """Whether the arrays fit together as `GruNetwork` has them.
+
+    Raises:
+        ValueError: One is missing or of the wrong shape.
+        KeyError: One is missing.
+    """
+    hidden = len(network["output_weight"])
+    spectral, _ = network["input_weight"].shape
+    embedded, size = network["embedding_weight"].shape
+    shapes = {
+        "input_bias": (spectral,),
+        "embedding_bias": (embedded,),
+        "embedding_mean": (size,),
+        "embedding_scale": (size,),
+        "gate_input": (3 * hidden, spectral + embedded),
+        "gate_input_bias": (3 * hidden,),
+        "gate_state": (3 * hidden, hidden),
+        "gate_state_bias": (3 * hidden,),
+        "output_bias": (1,),
+    }
+    for name, shape in shapes.items():
+        if network[name].shape != shape or not np.isfinite(network[name]).all():
+            raise ValueError(f"{NETWORK_FILE}: {name}: expected finite numbers of shape {shape}")

@@ -17,6 +17,14 @@ FIRST_WORDS: Final = 3
 CONTEXT_WORDS: Final = 6
 """Words after which nothing new is learned."""
 
+OPEN_UNTIL: Final = 0.9
+"""Seconds since the onset up to which the next word often changes what the first ones say."""
+
+SETTLED_AT: Final = 2.1
+EARLY_NATS: Final = -1.06
+SETTLED_NATS: Final = 0.74
+"""By grid search on the AMI overlaps, cross-validated by series: false interruptions at a recall of 0.993."""
+
 IGNORABLE: Final = "<ignore>"
 UNKNOWN: Final = "<unknown>"
 
@@ -69,8 +77,21 @@ class WordFeatures:
         return IGNORABLE if token in self._ignorable else UNKNOWN
 
 
+def patience(time: float) -> float:
+    """What is taken off, or put on, for the words that may still come, in nats.
+
+    A confirm cannot be taken back, and the next word often settles what the first leaves open ("uh ... yeah", "I ...
+    see", "that's ... cool"). So more is asked early, and less once most of the words must have been heard.
+
+    Args:
+        time: Seconds since the onset.
+    """
+    share = min(max((time - OPEN_UNTIL) / (SETTLED_AT - OPEN_UNTIL), 0.0), 1.0)
+    return EARLY_NATS + share * (SETTLED_NATS - EARLY_NATS)
+
+
 class WordsEvidence:
-    """Sums the fitted weights of the words, their order and their number.
+    """Sums the fitted weights of the words, their order and their number, and the patience for what may follow.
 
     Ignore phrases alone never speak for an interruption, whatever the weights say.
 
@@ -101,9 +122,8 @@ class WordsEvidence:
             self._seen = seen
             weights = self._weights
             self._nats = sum(weights.get(name, 0.0) for name in self._features.of(*seen))
-            if match.ignore_only:
-                self._nats = min(self._nats, 0.0)
-        return self._nats
+        nats = self._nats + patience(observation.time - observation.onset)
+        return min(nats, 0.0) if match.ignore_only else nats
 
 
 def vocabulary_of(weights: Mapping[str, float]) -> frozenset[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Sequence
 
-from ..errors import OptionError
-from ..evidence import EvidenceSource, Observation
+from ..errors import ModelError, OptionError
+from ..evidence import EvidenceSource
 from ..lexicon import Lexicon
 from ..listener import STEADY
 from .gate_event import probability_of
 from .gate_options import GateOptions
 from .overlap import Overlap
+
+logger = logging.getLogger("prosody_gate")
 
 
 class DecisionRule:
@@ -49,13 +52,25 @@ class DecisionRule:
         evidence = {"prior": self.options.prior}
         total = self.options.prior
         for source in overlap.sources:
-            nats = source.update(overlap.observation)
+            nats = self._share_of(source, overlap)
             if not math.isfinite(nats):
                 raise OptionError(f"evidence source {source.name!r} gave {nats}; expected a finite number of nats")
             evidence[source.name] = nats
             total += nats
         overlap.evidence = evidence
+        notes = ((source.name, getattr(source, "note", "")) for source in overlap.sources)
+        overlap.notes = {name: note for name, note in notes if note}
         overlap.log_odds = total
+
+    def _share_of(self, source: EvidenceSource, overlap: Overlap) -> float:
+        """A source's share; one whose model fails is left out from here on, and says nothing."""
+        try:
+            return source.update(overlap.observation)
+        except ModelError as error:
+            logger.warning("the gate goes on without the evidence %r: %s", source.name, error)
+            self._sources = tuple(one for one in self._sources if one.name != source.name)
+            overlap.sources = tuple(one for one in overlap.sources if one is not source)
+            return 0.0
 
     def reason_to_confirm(self, overlap: Overlap) -> str | None:
         """Why a held or pending overlap is to be confirmed now; None while it is not."""
@@ -65,7 +80,7 @@ class DecisionRule:
             return "heard_phrase"
         if overlap.log_odds >= self.options.confirm_log_odds:
             return "evidence"
-        if self._unexplained(overlap.observation) >= self.options.max_hold:
+        if self._unexplained(overlap) >= self.options.max_hold:
             return "max_hold"
         return None
 
@@ -86,12 +101,15 @@ class DecisionRule:
         return overlap.log_odds >= 0.0
 
     @staticmethod
-    def _unexplained(observation: Observation) -> float:
-        """Speech that still goes on and that the transcript has not shown to be ignore phrases, in seconds."""
+    def _unexplained(overlap: Overlap) -> float:
+        """Seconds of speech that still goes on and that neither the transcript has shown to be ignore phrases nor a
+        source to be somebody else's."""
+        observation = overlap.observation
         if observation.ended:
             return 0.0
-        known = observation.words_end if observation.transcript.ignore_only else observation.onset
-        return observation.speech_end - known
+        known = [observation.words_end if observation.transcript.ignore_only else observation.onset]
+        known += [source.background_until for source in overlap.sources if hasattr(source, "background_until")]
+        return observation.speech_end - max(known)
 
     def _has_interrupt_phrase(self, overlap: Overlap) -> bool:
         """Whether the transcript has an interrupt phrase, in this overlap's words or running into them."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, FRAME_SAMPLES
-from ..errors import AudioError, OptionError
+from ..errors import AudioError, ModelError, OptionError
 from ..evidence import EvidenceSource, Observation, default_sources
 from ..lexicon import Lexicon
 from ..listener import Hypothesis, Listener
@@ -28,10 +28,19 @@ from .speech_history import SpeechHistory
 logger = logging.getLogger("prosody_gate")
 
 LEAD_FRAMES: Final = 6
-"""Frames before the onset that the voice evidence and the listener get: the VAD is late for soft consonants."""
+"""Frames before the onset that the voice evidence gets: the VAD is late for soft consonants."""
+
+LISTENER_LEAD_FRAMES: Final = 8
+"""The same for the listener: its recogniser reads best from a quarter of a second before the onset."""
+
+AUDIO_LEAD_FRAMES: Final = 8
+"""Frames of sound before the onset that the voice evidence gets (0.256 s): enough to know the room by."""
+
+AUDIO_FRAMES: Final = 64
+"""Frames of sound kept for one overlap (2 s); the voice evidence hears the first 1.4 s of it."""
 
 MAX_FRAMES: Final = 160
-"""Measured frames kept for one overlap (5 s); what comes later adds nothing for the voice evidence."""
+"""Measured frames kept for one overlap (5 s); of what comes later, `Observation.newest` has the last one."""
 
 NO_EVIDENCE: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -45,7 +54,8 @@ class Gate:
     Feed it in stream order: `push` for each 32 ms frame, `push_transcript` for each transcript, `agent_started`,
     `agent_paused` and `agent_stopped`. Each returns the events it caused. The gate is synchronous and deterministic;
     its only clock is the stream's. An error in any part makes it transparent for the rest of the stream: `failure` is
-    set, what is held is released, and nothing is held any more.
+    set, what is held is released, and nothing is held any more. Only a listener or a source whose model fails
+    (`ModelError`) is left out from then on, with a line in the log.
 
     `GateFactory` makes gates from a profile, languages and options; this constructor takes the parts themselves.
 
@@ -192,7 +202,7 @@ class Gate:
 
     def new_speaker(self) -> None:
         """Somebody else has the microphone from now on: forget how loud and how high the user spoke."""
-        self._analyzer.speaker_norm.reset()
+        self._analyzer.new_speaker()
 
     def push(self, frame: npt.NDArray[np.float32] | None, speech_probability: float) -> list[GateEvent]:
         """Take the next frame of the user's channel.
@@ -231,6 +241,7 @@ class Gate:
         self._agent_pauses = False
         if self._agent_started is None:
             self._agent_started = self._now if time is None else time
+            self._analyzer.own_level.end_turn()
         return []
 
     def agent_paused(self, time: float | None = None) -> list[GateEvent]:
@@ -369,9 +380,11 @@ class Gate:
             frames = self._frames_since_the_lead(since_onset)
             observation.frames.extend(frames)
             observation.lead_frames = max(len(frames) - since_onset, 0)
-            if self._listener is not None:
-                self._listener.start(self._analyzer.recent_audio(len(frames)), onset=onset)
-                overlap.is_listened_to = True
+            samples = self._analyzer.recent_audio(min(AUDIO_LEAD_FRAMES + since_onset, self._frames))
+            observation.audio.extend(samples.reshape(-1, FRAME_SAMPLES))
+            observation.audio_lead_frames = max(len(observation.audio) - since_onset, 0)
+            self._note_own_level(observation)
+            self._start_listening(overlap, since_onset)
         self._rule.weigh(overlap)
         self._move(overlap, Cause.SPEECH_OVER_AGENT, "speech")
         self._confirm_if_sure(overlap)
@@ -383,16 +396,22 @@ class Gate:
         observation.ended = ended
         self._history.extend(observation.speech_end)
         if frame is not None:
+            observation.newest = self._analyzer.measure()
+            self._note_own_level(observation)
             if len(observation.frames) < MAX_FRAMES:
-                observation.frames.append(self._analyzer.measure())
-            if self._listener is not None and overlap.is_listened_to:
-                self._recognise(overlap, self._listener.push(frame, time=self._now))
-                if ended:
-                    self._recognise(overlap, self._listener.finish(time=self._now))
+                observation.frames.append(observation.newest)
+            if len(observation.audio) < AUDIO_FRAMES:
+                observation.audio.append(frame.copy())
+            if overlap.is_listened_to:
+                self._listen(overlap, frame, ended=ended)
         if ended:
             self._move(overlap, Cause.SPEECH_ENDED, "")
         self._rule.weigh(overlap)
         self._confirm_if_sure(overlap)
+
+    def _note_own_level(self, observation: Observation) -> None:
+        own_level = self._analyzer.own_level
+        observation.own_level_dbfs, observation.own_level_unknown = own_level.dbfs, own_level.unknown
 
     def _measure_ahead(self) -> None:
         """Measure what an overlap will need if this run of speech becomes one: at its onset all of it would be too much
@@ -407,6 +426,30 @@ class Gate:
         if len(ahead) == wanted - 1 and wanted <= HISTORY_FRAMES:
             return [*ahead, self._analyzer.measure()]
         return self._analyzer.look_back(wanted)
+
+    def _start_listening(self, overlap: Overlap, since_onset: int) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._listener.start(self._analyzer.recent_audio(LISTENER_LEAD_FRAMES + since_onset), onset=overlap.onset)
+            overlap.is_listened_to = True
+        except ModelError as error:
+            self._give_up_listener(error)
+
+    def _listen(self, overlap: Overlap, frame: npt.NDArray[np.float32], *, ended: bool) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._recognise(overlap, self._listener.push(frame, time=self._now))
+            if ended:
+                self._recognise(overlap, self._listener.finish(time=self._now))
+        except ModelError as error:
+            self._give_up_listener(error)
+
+    def _give_up_listener(self, error: ModelError) -> None:
+        """Its recogniser fails: the rest of the gate is none the worse for it."""
+        logger.warning("the gate goes on without its listener: %s", error)
+        self._listener = None
 
     def _recognise(self, overlap: Overlap, hypothesis: Hypothesis | None) -> None:
         if hypothesis is None:
@@ -513,6 +556,7 @@ class Gate:
             self._events.append(self._event(overlap, kind, reason))
         if overlap.decision is not None:
             overlap.observation.frames.clear()
+            overlap.observation.audio.clear()
             if was_held and self._listener is not None and overlap.is_listened_to:
                 self._listener.finish(time=self._now)
 
@@ -526,6 +570,7 @@ class Gate:
             reason=reason,
             probability=probability_of(overlap.log_odds),
             evidence=MappingProxyType(dict(overlap.evidence)),
+            notes=MappingProxyType(dict(overlap.notes)),
             transcript=overlap.transcript_text,
             recognised=overlap.recognised_text,
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 
@@ -59,6 +60,8 @@ class GateEvent:
     """P(interruption | what was seen), 0 to 1."""
     evidence: Mapping[str, float]
     """Each source's share in nats; `prior` included. They add up to the log-odds of `probability`."""
+    notes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What a source says beside its number, by its name: why `level` has no say, where it has none."""
     transcript: str = ""
     """What speech-to-text has delivered of this overlap by then; empty where it has delivered nothing."""
     recognised: str = ""
@@ -86,6 +89,7 @@ class GateEvent:
             "reason": self.reason,
             "probability": round(self.probability, 4),
             "evidence": {name: round(nats, 3) for name, nats in self.evidence.items()},
+            "notes": dict(self.notes),
             "transcript": self.transcript,
             "recognised": self.recognised,
         }

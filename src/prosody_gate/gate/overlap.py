@@ -139,6 +139,8 @@ class Overlap:
     """What was said before it in the same utterance, once `previous` itself is continued no more."""
     state: OverlapState | None = None
     """None before it is held."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What sources said beside their numbers when it was weighed last."""
     evidence: dict[str, float] = field(default_factory=dict)
     """Each source's share in nats, the prior included."""
     log_odds: float = 0.0

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import LexiconError
 from .normalise import Spellings, ends_within_word, is_stretched, tokenize, unstretched
-from .phrase_file import PhraseFile, check_phrases, check_variants, language_code
+from .phrase_file import PhraseFile, check_phrases, check_pronunciations, check_variants, language_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Lexicon:
     A user's TOML file can hold any of these keys (docs/phrases.md has examples); they are applied in this order:
 
     - `[variants]`: canonical phrase = list of other spellings, added to those known.
+    - `[pronunciations]`: phrase = list of ways it is said, in the International Phonetic Alphabet, for the listener.
     - `replace_ignore`, `replace_interrupt`: these phrases instead of all that were on the list.
     - `remove_ignore`, `remove_interrupt`: take phrases off the list.
     - `ignore`, `interrupt`: put phrases on the list; a phrase on the other list moves.
@@ -114,6 +116,7 @@ class Lexicon:
         ignore: Iterable[str] = (),
         interrupt: Iterable[str] = (),
         variants: Mapping[str, Iterable[str]] = {},
+        pronunciations: Mapping[str, Iterable[str]] = {},
     ) -> None:
         """Make a lexicon from phrases alone; `Lexicon.load` is the way to the packaged ones.
 
@@ -121,9 +124,10 @@ class Lexicon:
             ignore: Phrases of the ignore list.
             interrupt: Phrases of the interrupt list.
             variants: Canonical phrase to its other spellings.
+            pronunciations: Phrase to the ways it is said, in the International Phonetic Alphabet.
 
         Raises:
-            LexiconError: A phrase has no word in it, or is given for both lists.
+            LexiconError: A phrase has no word in it, or is given for both lists; a sign is not of the alphabet.
         """
         self._languages: tuple[str, ...] = ()
         self._spellings = Spellings()
@@ -132,6 +136,8 @@ class Lexicon:
         self._add_variants(variants)
         self._ignore: _Phrases = {}
         self._interrupt: _Phrases = {}
+        self._pronunciations: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._add_pronunciations(pronunciations)
         self._put(ignore, interrupt)
 
     @classmethod
@@ -200,12 +206,18 @@ class Lexicon:
         """The phrases that stop the agent at once, each in one spelling."""
         return tuple(self._interrupt.values())
 
+    @property
+    def pronunciations(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
+        """Tokens of a phrase to the ways it is said, where a phrase file tells, in the phonetic alphabet."""
+        return MappingProxyType(self._pronunciations)
+
     def add(
         self,
         *,
         ignore: Iterable[str] = (),
         interrupt: Iterable[str] = (),
         variants: Mapping[str, Iterable[str]] = {},
+        pronunciations: Mapping[str, Iterable[str]] = {},
     ) -> Lexicon:
         """Return a lexicon with more phrases; one that is on the other list moves.
 
@@ -213,12 +225,14 @@ class Lexicon:
             ignore: Phrases for the ignore list.
             interrupt: Phrases for the interrupt list.
             variants: Canonical phrase to more spellings of it.
+            pronunciations: Phrase to the ways it is said, in the International Phonetic Alphabet.
 
         Raises:
-            LexiconError: A phrase has no word in it, or is given for both lists.
+            LexiconError: A phrase has no word in it, or is given for both lists; a sign is not of the alphabet.
         """
         changed = self._copy()
         changed._add_variants(variants)
+        changed._add_pronunciations(pronunciations)
         changed._put(ignore, interrupt)
         return changed
 
@@ -376,12 +390,17 @@ class Lexicon:
         copied._main_spellings = self._main_spellings.copy()
         copied._ignore = dict(self._ignore)
         copied._interrupt = dict(self._interrupt)
+        copied._pronunciations = dict(self._pronunciations)
         return copied
 
     def _add_variants(self, variants: Mapping[str, Iterable[str]]) -> None:
         checked = check_variants(variants, where="variants")
         self._spellings.add(checked)
         self._main_spellings.add(checked)
+
+    def _add_pronunciations(self, pronunciations: Mapping[str, Iterable[str]]) -> None:
+        for phrase, ways in check_pronunciations(pronunciations, where="pronunciations").items():
+            self._pronunciations[tokenize(phrase)] = ways
 
     def _put(self, ignore: Iterable[str], interrupt: Iterable[str]) -> None:
         """Put phrases on the lists of a lexicon that has not been used yet."""
@@ -409,13 +428,14 @@ class Lexicon:
         if not (self._ignore or self._interrupt):
             self._main_spellings.merge(other._spellings)
         self._spellings.merge(other._spellings)
+        self._pronunciations = {**other._pronunciations, **self._pronunciations}
         taken = self._ignore.keys() | self._interrupt.keys()
         self._ignore.update({tokens: text for tokens, text in other._ignore.items() if tokens not in taken})
         self._interrupt.update({tokens: text for tokens, text in other._interrupt.items() if tokens not in taken})
 
     def _changed_by(self, file: PhraseFile, *, source: Path) -> Lexicon:
         try:
-            changed = self.add(variants=file.variants)
+            changed = self.add(variants=file.variants, pronunciations=file.pronunciations)
             changed = changed.replace(ignore=file.replace_ignore, interrupt=file.replace_interrupt)
             changed = changed.remove(ignore=file.remove_ignore, interrupt=file.remove_interrupt)
             return changed.add(

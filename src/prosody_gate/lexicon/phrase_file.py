@@ -11,11 +11,12 @@ from pathlib import Path
 
 from ..errors import LexiconError
 from .normalise import tokenize
+from .sounds import sounds_of
 
 _IGNORE_LISTS = ("ignore", "replace_ignore", "remove_ignore", "add_ignore")
 _INTERRUPT_LISTS = ("interrupt", "replace_interrupt", "remove_interrupt", "add_interrupt")
 _LISTS = tuple(chain.from_iterable(zip(_IGNORE_LISTS, _INTERRUPT_LISTS, strict=True)))
-_KEYS = ("language", *_LISTS, "variants")
+_KEYS = ("language", *_LISTS, "variants", "pronunciations")
 
 _LANGUAGE_TAG = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{1,8})*", re.IGNORECASE)
 _SAME_LANGUAGE = {"cmn": "zh"}
@@ -56,6 +57,9 @@ class PhraseFile:
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Canonical phrase to its other spellings."""
 
+    pronunciations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Phrase to the ways it is said, in the International Phonetic Alphabet."""
+
     @classmethod
     def read(cls, path: Path) -> PhraseFile:
         """Read and check a phrase file.
@@ -79,6 +83,9 @@ class PhraseFile:
         for key in content:
             if key not in _KEYS:
                 raise LexiconError(f"{path}: unknown key {key!r}; expected one of {', '.join(_KEYS)}")
+        pronunciations = content.get("pronunciations", {})
+        if not isinstance(pronunciations, dict):
+            raise LexiconError(f"{path}: pronunciations: expected a table of phrase = [IPA], got {pronunciations!r}")
         lists = {key: check_phrases(content[key], where=f"{path}: {key}") for key in _LISTS if key in content}
         _check_opposites(lists, where=str(path))
         return cls(
@@ -92,6 +99,7 @@ class PhraseFile:
             add_ignore=lists.get("add_ignore", ()),
             add_interrupt=lists.get("add_interrupt", ()),
             variants=check_variants(_file_variants(content.get("variants", {}), path), where=f"{path}: variants"),
+            pronunciations=check_pronunciations(pronunciations, where=f"{path}: pronunciations"),
         )
 
 
@@ -190,4 +198,30 @@ def check_variants(variants: object, *, where: str) -> dict[str, tuple[str, ...]
             owner = owners.setdefault(tokenize(spelling), canonical)
             if owner != canonical:
                 raise LexiconError(f"{where}: {spelling!r} is a spelling of both {owner!r} and {canonical!r}")
+    return checked
+
+
+def check_pronunciations(pronunciations: Mapping[str, object], *, where: str) -> dict[str, tuple[str, ...]]:
+    """Return the table of pronunciations with each row checked.
+
+    Args:
+        pronunciations: Phrase to a list of the ways it is said, in the International Phonetic Alphabet.
+        where: What to name in an error.
+
+    Raises:
+        LexiconError: A phrase without a word, a row that is no list, or a sign that is not of the alphabet.
+    """
+    checked: dict[str, tuple[str, ...]] = {}
+    for phrase, ways in pronunciations.items():
+        check_phrases([phrase], where=where)
+        if isinstance(ways, str | bytes) or not hasattr(ways, "__iter__"):
+            raise LexiconError(f"{where}.{phrase}: expected a list of pronunciations, got {ways!r}")
+        checked[phrase] = tuple(ways)
+        for ipa in checked[phrase]:
+            if not isinstance(ipa, str):
+                raise LexiconError(f"{where}.{phrase}: expected pronunciations in quotes, got {ipa!r}")
+            try:
+                sounds_of(ipa)
+            except ValueError as error:
+                raise LexiconError(f"{where}.{phrase}: {error}") from None
     return checked

@@ -1,8 +1,10 @@
 """What was said, recognised on the device while it is being said."""
 
 from .cached_listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
-from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, RecognisedWord
-from .pocketsphinx_listener import PocketSphinxListener
+from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, PhraseLikelihood, RecognisedWord
+from .phoneme_listener import PhonemeListener, is_listener_usable, knows_sounds_of
+from .phoneme_recogniser import PhonemeRecogniser
+from .phrase_tree import PhraseTree, SoundModel
 
 __all__ = [
     "LISTENER_LANGUAGE",
@@ -11,8 +13,14 @@ __all__ = [
     "Hypothesis",
     "Listener",
     "ListenerSteps",
-    "PocketSphinxListener",
+    "PhonemeListener",
+    "PhonemeRecogniser",
+    "PhraseLikelihood",
+    "PhraseTree",
     "RecognisedWord",
     "SharedListener",
+    "SoundModel",
     "frames_then_silence",
+    "is_listener_usable",
+    "knows_sounds_of",
 ]

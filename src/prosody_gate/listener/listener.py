@@ -30,8 +30,22 @@ class RecognisedWord:
     in nats; at most 0, about -3 for words that are right."""
 
 
+@dataclass(frozen=True, slots=True)
+class PhraseLikelihood:
+    """One phrase that a listener follows, and how likely it is by the sound so far."""
+
+    text: str
+    """The phrase, as it stands in its list."""
+
+    said: float
+    """P(it has been said whole), 0 to 1; more may follow it."""
+
+    begun: float
+    """P(it has been begun and is not complete), 0 to 1. What has hardly begun may become many phrases."""
+
+
 LISTENER_LANGUAGE: Final = "en"
-"""The one language that the built-in listener knows."""
+"""The language of the built-in listener's recogniser and of its dictionary."""
 
 STEADY: Final = 0.2
 """Seconds for which words have stood when they are taken as steady."""
@@ -49,6 +63,23 @@ class Hypothesis:
 
     words: tuple[RecognisedWord, ...]
     """The words in order, silence and noise left out."""
+
+    sounds: str = ""
+    """What was heard, in the International Phonetic Alphabet; empty where the listener hears words only."""
+
+    phrases: tuple[PhraseLikelihood, ...] = ()
+    """The likeliest phrases, likeliest first; none where the listener hears words only."""
+
+    nothing: float = 0.0
+    """P(no word was said so far: silence or noise), 0 to 1."""
+
+    something_else: float = 0.0
+    """P(words were said that are no phrase which is followed), 0 to 1."""
+
+    @property
+    def follows_phrases(self) -> bool:
+        """Whether it comes from a listener that follows phrases, with their probabilities, not only words."""
+        return bool(self.phrases) or self.nothing + self.something_else > 0.0
 
     def standing(self, time: float) -> float:
         """How long all of its words have stood unchanged at stream time `time`, in seconds."""

@@ -67,8 +67,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         languages: Codes of packaged languages, the main one first.
         lexicon: Phrases to use instead of those of `languages` and `lexicon_files`.
         lexicon_files: Paths of phrase files of the user's own.
-        listener: None for the on-device listener where it knows one of the languages, True to insist on it, False for
-            none, or what makes another one.
+        listener: None for the on-device listener where it knows how the phrases are said, True to insist on it, False
+            for none, or what makes another one.
         sources: Evidence sources instead of the built-in ones.
         options: Options of the gate; they win over the profile.
         echo_guard: Whether what the agent plays is cancelled in the user's microphone, for a loudspeaker or a line
@@ -82,7 +82,7 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         **overrides: Fields of `GateOptions`; they win over `options`.
 
     Raises:
-        OptionError: The profile, an option or the sources cannot be used, the listener knows none of the languages, or
+        OptionError: The profile, an option or the sources cannot be used, the listener knows none of the phrases, or
             nothing can be recorded in that folder.
         LexiconError: A language or a phrase file cannot be used.
         ModelError: A model is missing or damaged.

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..atomic_file import replacing
 from ..errors import OptionError
 from ..gate import GateOptions
-from ..prosody import NoiseFloor, ProsodyAnalyzer, SpeakerNorm
+from ..prosody import NoiseFloor, OwnLevel, ProsodyAnalyzer, SpeakerNorm
 from .profile_store import find_profile
 
 PACKAGE: Final = "prosody-gate"
@@ -88,6 +88,11 @@ class Microphone(BaseModel):
         default=None,
         description="Whether the agent's voice is in this microphone, and is to be cancelled: a loudspeaker without "
         "echo cancellation of its own, a line with echo.",
+    )
+    automatic_gain: bool | None = Field(
+        default=None,
+        description="Whether the line or the microphone brings every voice to one level by itself: then a soft voice "
+        "is not taken for somebody else in the room.",
     )
     clipped_share: float | None = Field(
         default=None, ge=0.0, le=1.0, description="Share of samples cut off at full scale, 0 to 1."
@@ -233,12 +238,13 @@ class Profile:
         """A fresh analyzer that starts from this room and this user, and goes on learning both.
 
         Args:
-            make: Makes it from `noise_floor` and `speaker_norm`.
+            make: Makes it from `noise_floor`, `speaker_norm` and `own_level`.
         """
         microphone = self.microphone
         return make(
             noise_floor=NoiseFloor(initial_dbfs=microphone.noise_floor_dbfs),
             speaker_norm=SpeakerNorm(level_dbfs=microphone.speaking_level_dbfs, pitch_hz=microphone.pitch_hz),
+            own_level=OwnLevel(levels_itself=bool(microphone.automatic_gain)),
         )
 
 
@@ -286,8 +292,8 @@ def _microphone(table: dict[str, Any], *, source: str) -> Microphone:
         raise OptionError(f"{source}: unknown field {name!r}; expected {_listed(fields)}")
     if problem["type"] == "missing":
         raise OptionError(f"{source}: has no {name}; expected one, as text")
-    if name == "echo_guard":
-        raise OptionError(f"{source}: echo_guard: expected true or false, got {problem['input']!r}")
+    if name in ("echo_guard", "automatic_gain"):
+        raise OptionError(f"{source}: {name}: expected true or false, got {problem['input']!r}")
     if name == "name":
         raise OptionError(f"{source}: name: expected text, got {problem['input']!r}")
     low, high = (

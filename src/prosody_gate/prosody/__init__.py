@@ -2,6 +2,7 @@
 
 from .mel_spectrum import MEL_BANDS, MelSpectrum
 from .norms import NoiseFloor, SpeakerNorm
+from .own_level import OwnLevel, loud_level
 from .pitch_tracker import Pitch, PitchTracker
 from .prosody_analyzer import HISTORY_FRAMES, ProsodyAnalyzer, ProsodyFrame
 
@@ -10,9 +11,11 @@ __all__ = [
     "MEL_BANDS",
     "MelSpectrum",
     "NoiseFloor",
+    "OwnLevel",
     "Pitch",
     "PitchTracker",
     "ProsodyAnalyzer",
     "ProsodyFrame",
     "SpeakerNorm",
+    "loud_level",
 ]

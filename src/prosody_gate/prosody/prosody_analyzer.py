@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..audio import FRAME_DURATION, FRAME_SAMPLES
 from .mel_spectrum import HOP_SAMPLES, MelSpectrum
 from .norms import NoiseFloor, SpeakerNorm
+from .own_level import OwnLevel
 from .pitch_tracker import WINDOW_SAMPLES, PitchTracker
 
 
@@ -74,11 +75,19 @@ class ProsodyAnalyzer:
     Args:
         noise_floor: The room to start from; None learns it.
         speaker_norm: The user to start from; None learns it.
+        own_level: What is known of the line's levels; None for nothing. The user's own are learned in the call.
     """
 
-    def __init__(self, *, noise_floor: NoiseFloor | None = None, speaker_norm: SpeakerNorm | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        noise_floor: NoiseFloor | None = None,
+        speaker_norm: SpeakerNorm | None = None,
+        own_level: OwnLevel | None = None,
+    ) -> None:
         self.noise_floor = noise_floor or NoiseFloor()
         self.speaker_norm = speaker_norm or SpeakerNorm()
+        self.own_level = own_level or OwnLevel()
         self._mel = MelSpectrum()
         self._pitch = PitchTracker()
         self._audio = np.zeros((HISTORY_FRAMES + 1) * FRAME_SAMPLES, np.float32)
@@ -89,11 +98,16 @@ class ProsodyAnalyzer:
     def reset(self) -> None:
         """Forget the stream, the room and the user."""
         self.noise_floor.reset()
-        self.speaker_norm.reset()
+        self.new_speaker()
         self._audio[:] = 0.0
         self._levels.clear()
         self._semitones.clear()
         self._frames = 0
+
+    def new_speaker(self) -> None:
+        """Forget the user alone: somebody else has the microphone."""
+        self.speaker_norm.reset()
+        self.own_level.reset()
 
     def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> float:
         """Take the next frame and give its level.
@@ -135,6 +149,7 @@ class ProsodyAnalyzer:
         pitch = self._pitch.track(self._audio[-WINDOW_SAMPLES:])
         if pitch.strength >= VOICING_THRESHOLD:
             self.speaker_norm.learn(level, pitch.hz)
+            self.own_level.learn(level)
 
     def measure(self) -> ProsodyFrame:
         """All measurements of the newest frame."""

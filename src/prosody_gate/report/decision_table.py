@@ -167,7 +167,8 @@ def text_notes(events: Sequence[GateEvent]) -> list[str]:
 
 def _notes(events: Sequence[GateEvent], *, with_shares: bool) -> list[str]:
     said = " · ".join(text_notes(events))
-    return [*([said] if said else []), SHARES_NOTE if with_shares else PROBABILITY_NOTE]
+    notes = dict.fromkeys(f"{name}: {note}" for event in events for name, note in event.notes.items())
+    return [*([said] if said else []), SHARES_NOTE if with_shares else PROBABILITY_NOTE, *notes]
 
 
 def _said(event: GateEvent) -> Text:

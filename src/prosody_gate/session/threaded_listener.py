@@ -18,7 +18,7 @@ MAX_BACKLOG: Final = 64
 """Frames (2 s) that may wait; a listener further behind is of no use to this overlap any more."""
 
 BREATH: Final = 0.0002
-"""Seconds that the thread sleeps between blocks. PocketSphinx keeps the interpreter's lock while it decodes, and a
+"""Seconds that the thread sleeps between blocks. A listener may keep the interpreter's lock while it works, and a
 thread that never sleeps gives the lock back after 5 ms at the earliest."""
 
 

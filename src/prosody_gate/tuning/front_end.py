@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..bench import Call, Clip, ItemStream, ItemStreamReader, SceneOptions
-from ..evidence import EvidenceSource, EvidenceWeights, GruNetwork, VoiceEvidence, VoiceFeatures, default_sources
+from ..evidence import EvidenceSource, EvidenceWeights, Observation, VoiceEvidence, VoiceReading, default_sources
 from ..gate import GateEvent, GateOptions
 from ..gate_factory import GateFactory
 from ..listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
@@ -66,30 +67,11 @@ class CachedStream:
         return self.stream.with_options(options).overlaps
 
 
-_NOTHING: Final = np.zeros(0, np.float32)
-
-
-class VoiceRun:
-    """The network's log-odds over the frames from one first frame on, as far as they were asked for."""
-
-    def __init__(self, network: GruNetwork) -> None:
-        self._network = network
-        self._features = VoiceFeatures()
-        self._state = network.initial_state()
-        self._log_odds: list[float] = []
-
-    def log_odds(self, place: int, frame: ProsodyFrame) -> float:
-        """Of the frame at a place; all places before it were asked for earlier."""
-        if place == len(self._log_odds):
-            self._log_odds.append(self._network.step(self._features.of(frame), self._state))
-        return self._log_odds[place]
-
-
 @dataclass(slots=True)
 class VoiceRuns:
-    """The runs over one stream, by the time of their first frame."""
+    """What the network made of one stream's overlaps, by their first frame's time and the frames before the onset."""
 
-    by_start: dict[float, VoiceRun] = field(default_factory=dict)
+    by_start: dict[tuple[float, int, int], CachedReading] = field(default_factory=dict)
 
 
 class CachedVoice(VoiceEvidence):
@@ -103,49 +85,48 @@ class CachedVoice(VoiceEvidence):
 
     def __init__(self, weights: EvidenceWeights) -> None:
         self.runs = VoiceRuns()
-        self._true_network = GruNetwork(weights.network)
         super().__init__(weights)
 
-    def reset(self) -> None:
-        """A new overlap begins."""
-        super().reset()
-        reader = _RunReader(self.runs, self._true_network)
-        self._features = _FramesAsTheyAre(reader)
-        self._network = reader
+    def _new_reading(self) -> VoiceReading:
+        return _ReadingByStart(self.runs, super()._new_reading)
 
 
-class _RunReader(GruNetwork):
-    """Stands in for the network during one overlap."""
+class CachedReading:
+    """The log-odds over the frames from one first frame on, as far as they were asked for.
 
-    def __init__(self, runs: VoiceRuns, network: GruNetwork) -> None:
+    Args:
+        reading: Reads what nobody asked for before.
+    """
+
+    def __init__(self, reading: VoiceReading) -> None:
+        self._reading = reading
+        self._log_odds: list[float] = []
+
+    def log_odds(self, observation: Observation, index: int) -> float:
+        """Of one frame; all frames before it were asked for earlier."""
+        if index == len(self._log_odds):
+            self._log_odds.append(self._reading.log_odds(observation, index))
+        return self._log_odds[index]
+
+
+class _ReadingByStart(VoiceReading):
+    """Finds the cached reading of an overlap at its first frame."""
+
+    def __init__(self, runs: VoiceRuns, make: Callable[[], VoiceReading]) -> None:
         self._runs = runs
-        self._true_network = network
-        self._run: VoiceRun | None = None
-        self._place = 0
-        self.frame: ProsodyFrame | None = None
+        self._make = make
+        self._cached: CachedReading | None = None
 
-    def initial_state(self) -> npt.NDArray[np.float32]:
-        return _NOTHING
-
-    def step(self, features: npt.NDArray[np.float32], state: npt.NDArray[np.float32]) -> float:
-        frame = self.frame
-        assert frame is not None
-        if self._run is None:
-            self._run = self._runs.by_start.setdefault(frame.time, VoiceRun(self._true_network))
-        self._place += 1
-        return self._run.log_odds(self._place - 1, frame)
-
-
-class _FramesAsTheyAre(VoiceFeatures):
-    """Hands the frame itself to the reader: its features are computed only where the network has to run."""
-
-    def __init__(self, reader: _RunReader) -> None:
-        super().__init__()
-        self._reader = reader
-
-    def of(self, frame: ProsodyFrame) -> npt.NDArray[np.float32]:
-        self._reader.frame = frame
-        return _NOTHING
+    def log_odds(self, observation: Observation, index: int) -> float:
+        """Of one frame, from memory where it is known."""
+        if self._cached is None:
+            by_start = self._runs.by_start
+            # An option may move the onset while the look back begins at the same frame.
+            start = (observation.frames[0].time, observation.lead_frames, observation.audio_lead_frames)
+            if start not in by_start:
+                by_start[start] = CachedReading(self._make())
+            self._cached = by_start[start]
+        return self._cached.log_odds(observation, index)
 
 
 @dataclass(slots=True)
