@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ..errors import OptionError
 from .arguments import (
     GATE,
     OUTPUT,
