@@ -28,8 +28,7 @@ import soundfile
 from fitting.overlap_corpus import LabelledOverlap, fold_of, read_overlaps
 from fitting.sound_model import KnownSound, fit_sound_model
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.listener import PhonemeRecogniser, SoundModel
-from prosody_gate.listener.pronunciation import MODEL_FOLDER, Pronunciations
+from prosody_gate.listener import MODEL_FOLDER, PhonemeRecogniser, Pronunciations, SoundModel
 
 ARPABET = {
     "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "tʃ", "D": "d", "DH": "ð",
