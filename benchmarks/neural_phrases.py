@@ -15,6 +15,7 @@ import argparse
 import gzip
 import json
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,8 @@ import numpy.typing as npt
 import onnxruntime
 import soundfile
 import soxr
+
+from prosody_gate.lexicon import Lexicon
 
 MODEL_RATE, RATE = 24_000, 16_000
 LONGEST = 2.0
@@ -86,6 +89,7 @@ COMMANDS = (
     "sorry", "go back", "up", "down", "on", "off", "go", "one moment", "stop it", "no wait", "hang on", "repeat that",
     "next", "help", "pause", "quiet", "louder", "skip", "again", "hello", "hey", "listen", "what", "why", "who", "when",
     "where", "computer", "alexa", "jarvis", "no that's wrong", "stop talking", "never mind", "that's not right",
+    "hi", "hi there", "bye", "goodbye", "good morning",
 )  # fmt: skip
 OPENINGS = (
     "can you", "could I get", "I want to", "what about", "how much is it", "let me ask", "so I", "well I think",
@@ -98,7 +102,7 @@ OPENINGS = (
 SHORT_COMMANDS = ("up", "go", "no", "stop", "down", "on", "off", "wait", "hey", "back", "out", "left")
 """Said three times as often as the others: there is little of them to hear."""
 
-SHARES = {"hum": 0.32, "word": 0.2, "laugh": 0.08, "command": 0.2, "opening": 0.1, "ami": 0.1}
+SHARES = {"hum": 0.28, "word": 0.18, "laugh": 0.08, "command": 0.2, "content": 0.14, "opening": 0.06, "ami": 0.06}
 SPELLING = (
     ("tʃ", "ʧ"), ("dʒ", "ʤ"), ("aɪ", "I"), ("eɪ", "A"), ("oʊ", "O"), ("aʊ", "W"), ("ɔɪ", "Y"), ("ː", ""), ("ɐ", "ə"),
     ("ɚ", "əɹ"), ("ᵻ", "ɪ"),
@@ -142,7 +146,17 @@ def openings_of_interruptions(overlaps: Path) -> list[str]:
     return found
 
 
-def chosen(rng: np.random.Generator, openings: list[str]) -> Phrase:
+def content_words(utterances: Path, lexicon: Lexicon) -> list[str]:
+    """Common words of the meetings that are on no list, nor short enough to be a hum: "street", "monday"."""
+    counts: Counter[str] = Counter()
+    with gzip.open(utterances, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            counts.update(line.split())
+    unlisted = (word for word, _ in counts.most_common(1500) if not lexicon.match(word).ignore_only)
+    return [word for word in unlisted if word.isalpha() and 3 <= len(word) <= 8][100:]
+
+
+def chosen(rng: np.random.Generator, openings: list[str], words: list[str]) -> Phrase:
     """A phrase by the shares of the kinds."""
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     if kind in ("hum", "word"):
@@ -152,7 +166,11 @@ def chosen(rng: np.random.Generator, openings: list[str]) -> Phrase:
         return Phrase(text, str(rng.choice(listed[text])), kind)
     if kind == "laugh":
         return Phrase("(laugh)", str(rng.choice(LAUGHS)), kind)
-    text = str(rng.choice({"command": (*COMMANDS, *2 * SHORT_COMMANDS), "opening": OPENINGS}.get(kind, openings)))
+    text = str(
+        rng.choice(
+            {"command": (*COMMANDS, *2 * SHORT_COMMANDS), "content": words, "opening": OPENINGS}.get(kind, openings)
+        )
+    )
     return Phrase(text, phonemes_of(text), kind)
 
 
@@ -195,15 +213,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("seed", type=int)
     parser.add_argument("count", type=int)
-    parser.add_argument("--data", type=Path, required=True, help="folder with overlaps/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with overlaps/ and text/")
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(arguments.seed)
+    words = content_words(arguments.data / "text" / "ami_utterances.txt.gz", Lexicon.load())
     openings, voices = openings_of_interruptions(arguments.data / "overlaps" / "ami.jsonl.gz"), NeuralVoices()
     with (folder / f"{arguments.seed}.jsonl").open("w", encoding="utf-8") as manifest:
         for index in range(arguments.count):
-            phrase = chosen(rng, openings)
+            phrase = chosen(rng, openings, words)
             said = voices.say(phrase.phonemes, rng)
             if said is None:
                 continue

@@ -66,6 +66,9 @@ FIRST_EMBEDDED: Final = 2
 DENSE_FRAMES: Final = 26
 """Frames since the onset (0.8 s) in which every second one gets an embedding; after that, every fourth."""
 
+PATIENCE_TIMES: Final = (0.1, 0.25, 0.35, 0.5, 0.8, 1.2)
+"""Seconds since the onset at which the fitted patience is given; straight lines between them."""
+
 LEVEL_FRAMES: Final = 6
 """Voiced frames before the level is judged (192 ms): a word may begin softly."""
 
@@ -101,6 +104,9 @@ class VoiceEvidence:
     more than the mean: over six voiced frames of the user's own turns it varies by 3.2 dB, the mean by 5.3 dB. Where
     no turn of the user is known, the level says nothing.
 
+    A confirm cannot be taken back, and the next syllable often settles what the first leaves open: "uh-huh" begins as
+    "up" does. So some nats of patience are taken off early on, fitted by the decisions that follow from them.
+
     Args:
         weights: The fitted weights.
 
@@ -114,6 +120,7 @@ class VoiceEvidence:
 
     def __init__(self, weights: EvidenceWeights) -> None:
         self._network = GruNetwork(weights.network)
+        self._patience = [weights.voice.get(f"patience {time:g}", 0.0) for time in PATIENCE_TIMES]
         self._has_embedding = _embedding_is_there()
         self.reset()
 
@@ -140,7 +147,11 @@ class VoiceEvidence:
                 self._voiced_frames += 1
                 self._peak_db = max(self._peak_db, frame.relative_level_db)
         self._read = max(self._read, len(frames))
-        return bounded(self.log_odds, self.heard) + self._level_nats()
+        if not self.heard:
+            return self._level_nats()
+        patience = float(np.interp(observation.time - observation.onset, PATIENCE_TIMES, self._patience))
+        nats = bounded(self.log_odds, self.heard) + patience
+        return min(max(nats, -LIMIT_NATS), LIMIT_NATS) + self._level_nats()
 
     def _new_reading(self) -> VoiceReading:
         return VoiceReading(self._network, VoiceInputs(SpeechEmbedding() if self._has_embedding else None))
