@@ -16,7 +16,6 @@ import argparse
 import datetime
 import json
 import math
-import random
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -53,16 +52,8 @@ COUGH_LIKE, PHASED_COUGHS, THUMPS = 300, 800, 150
 HUMS, LAUGHS, THROATS, SIGHS = 800, 300, 300, 150
 LONGEST_CLIP = 3.2
 """Seconds of a clip that are used; the network is asked for the first 1.4 s."""
-NETWORKS, FOLD_NETWORKS = 2, 1
-"""Trained from other random numbers and averaged: those that are shipped, those of each fold."""
-MOST_HEARD = 32
-"""Clips of one set and fold by whose decisions the sources are added up."""
-
-FEW_HEARD, AGAIN = 30, 3
-"""Sets with fewer clips in a fold are heard so many times, varied each time."""
-
-MADE_HEARD = 15
-"""Synthetic sounds of each kind and fold."""
+NETWORKS = 2
+"""Trained from other random numbers and averaged, for each fold and for what ships."""
 ONE_WORD_SETS = ("command_word", "content_word", "called_name")
 NOISE_SETS = ("room_noise", "background", "keyboard")
 BANK_SETS = ("bank_turn", "bank_acknowledgement", "bank_noise")
@@ -185,36 +176,13 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
     return [scene for scene in scenes if scene is not None]
 
 
-def hear_clips(
-    data: Path, phrases: Path | None, fold: int, time_weights: dict[str, float], openings: dict[str, float]
-) -> list[HeardClip]:
-    """What voice, time and listener have to go by in clips of one fold: as they are and varied in turn."""
-    everything, rng = read_clips(data), np.random.default_rng(300 + fold)
-    speech = loud_speech(everything)
-    by_kind: dict[str, list[Clip]] = {}
-    for clip in [*everything, *(read_phrases(phrases) if phrases is not None else [])]:
-        if fold_of(clip.group, FOLDS) == fold:
-            by_kind.setdefault(clip.kind, []).append(clip)
+def hear_clips(data: Path, fold: int, time_weights: dict[str, float], openings: dict[str, float]) -> list[HeardClip]:
+    """What voice, time and listener have to go by in the recorded clips of one fold, as they are."""
+    everything = read_clips(data)
+    clips = [clip for clip in everything if fold_of(clip.group, FOLDS) == fold]
     maker = SceneMaker([clip.samples for clip in everything if clip.kind in NOISE_SETS], seed=300 + fold)
-    heard: list[tuple[Clip, npt.NDArray[np.float32]]] = []
-    for kind, clips in by_kind.items():
-        random.Random(fold).shuffle(clips)
-        times = AGAIN if len(clips) < FEW_HEARD else 1
-        most = 3 * MOST_HEARD if kind == "neural" else MOST_HEARD
-        for index, clip in enumerate(clips[:most] * times):
-            heard.append((clip, (maker.plain, maker.varied)[kind == "neural" or index % 2](clip)))
-    makers: dict[str, Callable[[], npt.NDArray[np.float32]]] = {
-        "cough_like": lambda: phased_cough(rng, speech),
-        "hum_like": lambda: hum(rng),
-        "laugh_like": lambda: laugh(rng),
-        "throat_like": lambda: throat(rng),
-    }
-    for kind, make in makers.items():
-        for _ in range(MADE_HEARD):
-            clip = Clip(make(), False, f"{kind} {fold}", kind)
-            heard.append((clip, maker.varied(clip)))
     weights = EvidenceWeights(provenance={}, words={}, time=time_weights, listener={}, network={}, openings=openings)
-    return hear(heard, Lexicon.load(), weights)
+    return hear([(clip, maker.plain(clip)) for clip in clips], Lexicon.load(), weights)
 
 
 def main() -> None:
@@ -252,7 +220,7 @@ def main() -> None:
     # The last of each list is fitted on everything and shipped; the others leave a fold of speakers or meetings out.
     folds = [*range(FOLDS), None]
     # A network's random numbers are its place in the average.
-    trainings = [(fold, seed) for fold in folds for seed in range(NETWORKS if fold is None else FOLD_NETWORKS)]
+    trainings = [(fold, seed) for fold in folds for seed in range(NETWORKS)]
     trained: list[Network] = stages.of(
         "networks",
         lambda: parallel(
@@ -280,9 +248,7 @@ def main() -> None:
     shifted = [at_natural_odds(table.time, overlaps) for table in tables]
     heard: list[list[HeardClip]] = stages.of(
         "heard",
-        lambda: parallel(
-            joblib.delayed(hear_clips)(data, arguments.phrases, fold, shifted[fold], openings) for fold in range(FOLDS)
-        ),
+        lambda: parallel(joblib.delayed(hear_clips)(data, fold, shifted[fold], openings) for fold in range(FOLDS)),
     )
     # What the network that was trained without a fold says of the fold's clips.
     said = [network_log_odds(networks[fold], heard[fold]) for fold in range(FOLDS)]
