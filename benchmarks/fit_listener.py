@@ -27,9 +27,12 @@ import soundfile
 
 from fitting.overlap_corpus import LabelledOverlap, fold_of, read_overlaps
 from fitting.sound_model import KnownSound, fit_sound_model
+from prosody_gate.audio import FRAME_SAMPLES, SAMPLE_RATE
+from prosody_gate.bench import read_at_analysis_rate, speech_segments
+from prosody_gate.gate import GateOptions
 from prosody_gate.lexicon import Lexicon
-from prosody_gate.listener import PhonemeRecogniser, SoundModel
-from prosody_gate.listener.pronunciation import MODEL_FOLDER, Pronunciations
+from prosody_gate.listener import MODEL_FOLDER, PhonemeRecogniser, Pronunciations, SoundModel
+from prosody_gate.vad import SileroDetector
 
 ARPABET = {
     "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "tʃ", "D": "d", "DH": "ð",
@@ -213,7 +216,7 @@ def write_openings(path: Path, openings: Mapping[str, tuple[float, float]]) -> N
 
 
 def recorded(data: Path, recogniser: PhonemeRecogniser, fold: int | None) -> Iterator[Spoken]:
-    """The recordings whose words are known, from a quarter of a second before the loud part to a second after it.
+    """The recordings whose words are known, as the listener hears them: from a little before the VAD's onset on.
 
     Args:
         data: Folder with recordings.jsonl.
@@ -221,6 +224,7 @@ def recorded(data: Path, recogniser: PhonemeRecogniser, fold: int | None) -> Ite
         fold: Speakers to leave out; None for none.
     """
     seen: Counter[tuple[str, str]] = Counter()
+    detector = SileroDetector()
     for line in (data / "recordings.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         key = (row["set"], row["text"])
@@ -229,12 +233,16 @@ def recorded(data: Path, recogniser: PhonemeRecogniser, fold: int | None) -> Ite
         if fold is not None and fold_of(row["speaker"] or row["audio"], FOLDS) == fold:
             continue
         seen[key] += 1
-        samples, _ = soundfile.read(data / row["audio"], dtype="float32")
-        power = np.convolve(np.square(samples), np.ones(320), "same")
-        loud = np.flatnonzero(power > 0.01 * power.max())
-        start = max(int(loud[0]) - LOOK_BACK, 0)
-        end = min(int(loud[-1]) + LOOK_BACK, start + LOOK_BACK + LONGEST, len(samples))
-        whole = end > loud[-1]
+        samples = read_at_analysis_rate(data / row["audio"])
+        detector.reset()
+        whole_frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+        found = speech_segments([detector.frame_probability(frame) for frame in whole_frames], GateOptions())
+        if not found:
+            continue
+        first, last = round(found[0].start * SAMPLE_RATE), round(found[-1].end * SAMPLE_RATE)
+        start = max(first - LOOK_BACK, 0)
+        end = min(last + LOOK_BACK, first + LONGEST, len(samples))
+        whole = end > last
         yield Spoken(row["text"], whole, recogniser.look(samples[start:end]))
 
 

@@ -15,6 +15,7 @@ import argparse
 import gzip
 import json
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,15 +27,17 @@ import onnxruntime
 import soundfile
 import soxr
 
+from prosody_gate.lexicon import Lexicon
+
 MODEL_RATE, RATE = 24_000, 16_000
 LONGEST = 2.0
 """Seconds of a phrase that are kept."""
 
 HUMS: dict[str, tuple[str, ...]] = {
     "mm-hmm": ("əmhˈʌm", "mˌmhˈm", "ʌmhˈʌm", "mhˈm", "mˈmhm", "ˈmmhˌm", "m m"),
-    "uh-huh": ("ʌhˈʌ", "ˌʌhˈʌ", "əhˈə", "ˈʌhʌ", "ɑhˈɑ"),
+    "uh-huh": ("ʌhˈʌ", "ˌʌhˈʌ", "əhˈə", "ˈʌhʌ", "ɑhˈɑ", "ʌhˈʌn", "ʌhˈɑ", "əˈə", "ʌ hˈʌ", "ɛhˈɛ"),
     "hmm": ("hˈəm", "hˈm", "mˈm", "hˈmː", "mː"),
-    "um-hum": ("ʌmhˈʌm", "əmhˈəm", "ˈʌmhəm"),
+    "um-hum": ("ʌmhˈʌm", "əmhˈəm", "ˈʌmhəm", "mhˈʌm", "ʌmˈʌm"),
     "mm": ("mˈ", "ˈm", "mˈmː", "ˈəm"),
     "uh-huh uh-huh": ("ʌhˈʌ ʌhˈʌ",),
     "mm-hmm mm-hmm": ("əmhˈʌm əmhˈʌm",),
@@ -46,6 +49,9 @@ HUMS: dict[str, tuple[str, ...]] = {
     "eh": ("ˈɛ",),
 }
 """Phonemes in the model's own spelling (IPA with capital letters for diphthongs)."""
+
+HUM_SHARES = {"uh-huh": 8.0, "um-hum": 6.0, "mm-hmm": 6.0, "uh-huh uh-huh": 2.0, "hmm": 2.0, "mm": 2.0}
+"""How often each is said beside the others (1): people on the telephone hardly hum anything but the first three."""
 
 WORDS: dict[str, tuple[str, ...]] = {
     "yeah": ("jˈɛə", "jˈæ", "jˈɛh", "jˈæə", "jˈɛ"),
@@ -74,12 +80,16 @@ WORDS: dict[str, tuple[str, ...]] = {
     "mm okay": ("mˈm OkˈA",),
     "oh i see": ("ˈO I sˈi",),
 }
-LAUGHS = ("hˈəhəhə", "hˈɑ hɑ hɑ", "hˈɛ hɛ hɛ", "hˈəhə", "hˈɪ hɪ hɪ", "həhəhəhə", "ɑhˈɑ hɑ hɑ")
+LAUGHS = (
+    "hˈɛhɛ", "ʌhˈʌhʌhʌ", "hˈuhuhu", "həh hˈəh həh", "mhˈmhmhm",
+    "hˈəhəhə", "hˈɑ hɑ hɑ", "hˈɛ hɛ hɛ", "hˈəhə", "hˈɪ hɪ hɪ", "həhəhəhə", "ɑhˈɑ hɑ hɑ",
+)  # fmt: skip
 COMMANDS = (
     "stop", "wait", "wait a second", "no", "no no no", "hold on", "actually", "excuse me", "cancel", "please stop",
     "sorry", "go back", "up", "down", "on", "off", "go", "one moment", "stop it", "no wait", "hang on", "repeat that",
     "next", "help", "pause", "quiet", "louder", "skip", "again", "hello", "hey", "listen", "what", "why", "who", "when",
     "where", "computer", "alexa", "jarvis", "no that's wrong", "stop talking", "never mind", "that's not right",
+    "hi", "hi there", "bye", "goodbye", "good morning",
 )  # fmt: skip
 OPENINGS = (
     "can you", "could I get", "I want to", "what about", "how much is it", "let me ask", "so I", "well I think",
@@ -89,7 +99,10 @@ OPENINGS = (
     "how do I", "where can I", "which one", "um I want", "uh can you", "yeah but", "okay but what", "yeah so how",
     "well no", "hi I'm", "my account number",
 )  # fmt: skip
-SHARES = {"hum": 0.32, "word": 0.22, "laugh": 0.06, "command": 0.2, "opening": 0.1, "ami": 0.1}
+SHORT_COMMANDS = ("up", "go", "no", "stop", "down", "on", "off", "wait", "hey", "back", "out", "left")
+"""Said three times as often as the others: there is little of them to hear."""
+
+SHARES = {"hum": 0.28, "word": 0.18, "laugh": 0.08, "command": 0.2, "content": 0.14, "opening": 0.06, "ami": 0.06}
 SPELLING = (
     ("tʃ", "ʧ"), ("dʒ", "ʤ"), ("aɪ", "I"), ("eɪ", "A"), ("oʊ", "O"), ("aʊ", "W"), ("ɔɪ", "Y"), ("ː", ""), ("ɐ", "ə"),
     ("ɚ", "əɹ"), ("ᵻ", "ɪ"),
@@ -133,16 +146,31 @@ def openings_of_interruptions(overlaps: Path) -> list[str]:
     return found
 
 
-def chosen(rng: np.random.Generator, openings: list[str]) -> Phrase:
+def content_words(utterances: Path, lexicon: Lexicon) -> list[str]:
+    """Common words of the meetings that are on no list, nor short enough to be a hum: "street", "monday"."""
+    counts: Counter[str] = Counter()
+    with gzip.open(utterances, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            counts.update(line.split())
+    unlisted = (word for word, _ in counts.most_common(1500) if not lexicon.match(word).ignore_only)
+    return [word for word in unlisted if word.isalpha() and 3 <= len(word) <= 8][100:]
+
+
+def chosen(rng: np.random.Generator, openings: list[str], words: list[str]) -> Phrase:
     """A phrase by the shares of the kinds."""
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     if kind in ("hum", "word"):
         listed = HUMS if kind == "hum" else WORDS
-        text = str(rng.choice(list(listed)))
+        shares = np.array([HUM_SHARES.get(text, 1.0) for text in listed])
+        text = str(rng.choice(list(listed), p=shares / shares.sum()))
         return Phrase(text, str(rng.choice(listed[text])), kind)
     if kind == "laugh":
         return Phrase("(laugh)", str(rng.choice(LAUGHS)), kind)
-    text = str(rng.choice({"command": COMMANDS, "opening": OPENINGS}.get(kind, openings)))
+    text = str(
+        rng.choice(
+            {"command": (*COMMANDS, *2 * SHORT_COMMANDS), "content": words, "opening": OPENINGS}.get(kind, openings)
+        )
+    )
     return Phrase(text, phonemes_of(text), kind)
 
 
@@ -175,7 +203,8 @@ class NeuralVoices:
         audio = self._session.run(None, inputs)[0].ravel()
         if len(audio) < 0.1 * MODEL_RATE or not np.isfinite(audio).all() or np.abs(audio).max() < 0.01:
             return None
-        samples = soxr.resample(audio, MODEL_RATE, RATE)[: int(LONGEST * RATE)]
+        # Higher or lower than the model's own few voices: another length of the throat.
+        samples = soxr.resample(audio, MODEL_RATE * rng.uniform(0.85, 1.2), RATE)[: int(LONGEST * RATE)]
         return np.asarray(samples / np.abs(samples).max() * 0.5, np.float32), int(share.argmax())
 
 
@@ -184,15 +213,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("seed", type=int)
     parser.add_argument("count", type=int)
-    parser.add_argument("--data", type=Path, required=True, help="folder with overlaps/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with overlaps/ and text/")
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(arguments.seed)
+    words = content_words(arguments.data / "text" / "ami_utterances.txt.gz", Lexicon.load())
     openings, voices = openings_of_interruptions(arguments.data / "overlaps" / "ami.jsonl.gz"), NeuralVoices()
     with (folder / f"{arguments.seed}.jsonl").open("w", encoding="utf-8") as manifest:
         for index in range(arguments.count):
-            phrase = chosen(rng, openings)
+            phrase = chosen(rng, openings, words)
             said = voices.say(phrase.phonemes, rng)
             if said is None:
                 continue

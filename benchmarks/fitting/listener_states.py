@@ -1,84 +1,106 @@
-"""What the listener and the voice network say of real clips, moment by moment, and the weights that follow."""
+"""What voice, time and listener have to go by, moment by moment, on clips that a gate hears."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.optimize
 
 from prosody_gate.audio import FRAME_SAMPLES
 from prosody_gate.evidence import (
+    LAST_FRAME,
     EvidenceWeights,
     Observation,
     PhraseOdds,
     TimeEvidence,
-    VoiceEvidence,
     WordFeatures,
-    bounded,
     ignorable_tokens,
     listener_features,
+    look_of,
 )
 from prosody_gate.gate import Gate, GateOptions
-from prosody_gate.lexicon import Lexicon
+from prosody_gate.lexicon import SOUNDS, Lexicon
 from prosody_gate.listener import PhonemeListener
 from prosody_gate.vad import SileroDetector
 
-Samples = npt.NDArray[np.float32]
-PENALTY = 2.0
+from .voice_scenes import Clip, InputRecorder, Samples, Scene
+
+LOOKS = 4
+HEARD = 2 * len(SOUNDS)
 
 
 @dataclass(frozen=True)
-class ListenerState:
-    """One moment of one clip."""
+class HeardClip:
+    """The first overlap of one clip; [moments] each."""
 
-    log_odds: float
-    """What the voice network says, not yet bounded."""
-    heard: float
-    """Seconds of sound that it says this of."""
-    timing: float
-    recognised: Mapping[str, float]
-    interruption: bool
-    weight: float
+    scene: Scene
+    """What the voice network reads."""
+    times: npt.NDArray[np.float64]
+    """Seconds since the onset."""
+    frames: npt.NDArray[np.int64]
+    """Frames since the onset that the voice network has read."""
+    timing: npt.NDArray[np.float64]
+    """What time says, in nats."""
+    looks: npt.NDArray[np.int64]
+    """Which look of the listener is the newest; -1 before the first."""
+    phrases: npt.NDArray[np.float64]
+    """The listener's feature "phrases"."""
+    interrupt_phrases: npt.NDArray[np.float64]
+    """1 where the listener recognises an interrupt phrase, else 0."""
+    sounds: npt.NDArray[np.float32]
+    """What each look heard, [LOOKS, HEARD]; zeros for a look that was not taken."""
 
 
 class _Recorder:
-    name = "recorder"
+    name = "listener recorder"
 
-    def __init__(
-        self,
-        lexicon: Lexicon,
-        weights: EvidenceWeights,
-        states: list[tuple[float, float, float, Mapping[str, float]]],
-    ) -> None:
+    def __init__(self, lexicon: Lexicon, weights: EvidenceWeights) -> None:
         self._features = WordFeatures((), ignorable_tokens(lexicon))
         self._odds = PhraseOdds(lexicon, weights.openings)
-        self._lexicon, self._weights, self._states = lexicon, weights, states
+        self._time = TimeEvidence(lexicon, weights)
+        self._onset: float | None = None
+        self.rows: list[tuple[float, int, float, int, float, float]] = []
+        self.sounds = np.zeros((LOOKS, HEARD), np.float32)
+
+    def __copy__(self) -> _Recorder:
+        """The gate gives each overlap a copy; all of them write here."""
+        return self
 
     def reset(self) -> None:
-        self._voice = VoiceEvidence(self._weights)
-        self._time = TimeEvidence(self._lexicon, self._weights)
+        """Nothing is kept from frame to frame."""
 
     def update(self, observation: Observation) -> float:
-        self._voice.update(observation)
-        recognised = dict(listener_features(observation, self._features, self._odds))
-        timing = self._time.update(observation)
-        self._states.append((self._voice.log_odds, self._voice.heard, timing, recognised))
+        if self._onset is None:
+            self._onset = observation.onset
+        if observation.onset == self._onset:
+            found = dict(listener_features(observation, self._features, self._odds))
+            look, recognised = -1, observation.recognised
+            if recognised is not None:
+                look = look_of(recognised, observation)
+                self.sounds[look] = recognised.heard
+            since = min(len(observation.frames) - observation.lead_frames, LAST_FRAME)
+            timing = self._time.update(observation)
+            phrases, interrupt = found.get("phrases", 0.0), found.get("interrupt phrase", 0.0)
+            self.rows.append((observation.time - observation.onset, since, timing, look, phrases, interrupt))
         return 0.0
 
 
-def listener_states(
-    scenes: Sequence[tuple[Samples, bool, float]], lexicon: Lexicon, weights: EvidenceWeights
-) -> list[ListenerState]:
-    """The states of scenes (samples, interruption, weight) that one listener gets in turn."""
+def hear(clips: Sequence[tuple[Clip, Samples]], lexicon: Lexicon, weights: EvidenceWeights) -> list[HeardClip]:
+    """What a gate with its usual options has to go by; clips in which the VAD finds no speech are left out.
+
+    Args:
+        clips: Each with its audio, from `SceneMaker.plain` or `varied`.
+        lexicon: Phrases that the listener follows.
+        weights: Time weights and the odds of the openings.
+    """
     listener, detector = PhonemeListener(lexicon), SileroDetector()
     options = GateOptions(confirm_probability=0.999, sensitivity=0.0, max_hold=2.0)
     found = []
-    for samples, interruption, weight in scenes:
-        states: list[tuple[float, float, float, Mapping[str, float]]] = []
-        gate = Gate(options, lexicon=lexicon, listener=listener, sources=[_Recorder(lexicon, weights, states)])
+    for clip, samples in clips:
+        inputs, recorder = InputRecorder(), _Recorder(lexicon, weights)
+        gate = Gate(options, lexicon=lexicon, listener=listener, sources=[inputs, recorder])
         gate.agent_started(float("-inf"))
         detector.reset()
         for start in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES):
@@ -87,37 +109,19 @@ def listener_states(
         gate.close()
         if gate.failure is not None:
             raise gate.failure
-        found += [ListenerState(*state, interruption, weight) for state in states]
+        if inputs.lead is None or not recorder.rows:
+            continue
+        columns = np.array(recorder.rows).T
+        found.append(
+            HeardClip(
+                inputs.scene_of(clip),
+                times=columns[0],
+                frames=columns[1].astype(np.int64),
+                timing=columns[2],
+                looks=columns[3].astype(np.int64),
+                phrases=columns[4],
+                interrupt_phrases=columns[5],
+                sounds=recorder.sounds,
+            )
+        )
     return found
-
-
-def fit_listener(states: Sequence[ListenerState]) -> tuple[dict[str, float], float]:
-    """Logistic regression of the listener's features and one scale for the voice, with time as it stands.
-
-    Returns:
-        The weights by feature, and the factor on the voice network's log-odds.
-    """
-    names = sorted({name for state in states for name in state.recognised})
-    column = {name: index for index, name in enumerate(names)}
-    matrix = np.zeros((len(states), len(names) + 1))
-    for row, state in enumerate(states):
-        matrix[row, -1] = bounded(state.log_odds, state.heard)
-        for name, value in state.recognised.items():
-            matrix[row, column[name]] = value
-    offset = np.array([state.timing for state in states])
-    sign = np.array([1.0 if state.interruption else -1.0 for state in states])
-    weight = np.array([state.weight for state in states])
-    weight = weight * np.where(sign > 0, weight[sign < 0].sum() / weight[sign > 0].sum(), 1.0)
-    weight *= 1000.0 / weight.sum()
-    start = np.zeros(len(names) + 1)
-    start[-1] = 1.0
-
-    def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        margin = sign * (matrix @ parameters + offset)
-        away = parameters - start
-        value = (weight * np.logaddexp(0.0, -margin)).sum() + PENALTY * (away**2).sum()
-        slope = -(weight * sign / (1.0 + np.exp(margin))) @ matrix + 2.0 * PENALTY * away
-        return float(value), np.asarray(slope)
-
-    best = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x
-    return {name: round(float(best[column[name]]), 3) for name in names}, float(best[-1])

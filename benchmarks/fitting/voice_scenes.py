@@ -92,6 +92,13 @@ class InputRecorder:
             self._read = max(self._read, len(observation.frames))
         return 0.0
 
+    def scene_of(self, clip: Clip) -> Scene:
+        """What was written down of a clip; an overlap must have been seen."""
+        assert self.lead is not None
+        rows = slice(0, self.lead + LAST_FRAME)
+        features, embeddings = np.array(self.features[rows], np.float32), np.array(self.embeddings[rows], np.float32)
+        return Scene(features, embeddings, self.lead, clip.interruption, clip.group, clip.kind)
+
 
 class SceneMaker:
     """Makes audio scenes of clips and takes their features.
@@ -210,17 +217,7 @@ class SceneMaker:
                 break
         if gate.failure is not None:
             raise gate.failure
-        if recorder.lead is None:
-            return None
-        rows = slice(0, recorder.lead + LAST_FRAME)
-        return Scene(
-            np.array(recorder.features[rows], np.float32),
-            np.array(recorder.embeddings[rows], np.float32),
-            recorder.lead,
-            clip.interruption,
-            clip.group,
-            clip.kind,
-        )
+        return None if recorder.lead is None else recorder.scene_of(clip)
 
 
 def rms(samples: Samples) -> float:

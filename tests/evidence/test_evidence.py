@@ -146,6 +146,18 @@ def test_the_voice_is_bounded_and_blind_to_gain() -> None:
     assert loud == pytest.approx(quiet, abs=0.7)  # what faint noise leaves of it
 
 
+def test_the_voice_is_given_patience_by_the_time_since_the_onset() -> None:
+    observation = spoken(-20.0)
+    nats = {}
+    for patience in (0.0, 1.0):
+        voice = VoiceEvidence(replace(WEIGHTS, voice={"patience 0.25": patience, "patience 0.35": patience}))
+        for since in (0.1, 0.3, 0.425, 2.0):
+            observation.time = observation.onset + since
+            nats[patience, since] = voice.update(observation)
+    taken = {since: nats[1.0, since] - nats[0.0, since] for since in (0.1, 0.3, 0.425, 2.0)}
+    assert taken == pytest.approx({0.1: 0.0, 0.3: 1.0, 0.425: 0.5, 2.0: 0.0})
+
+
 def test_one_step_at_a_time_is_the_same_as_all_at_once() -> None:
     observation = spoken(-20.0)
     at_once = voice_nats(observation)
@@ -213,7 +225,7 @@ def test_the_shipped_weights_say_where_they_come_from() -> None:
 def test_saved_weights_are_read_back(tmp_path: Path) -> None:
     WEIGHTS.save(tmp_path / "fold")
     again = EvidenceWeights.load(tmp_path / "fold")
-    assert again.words == WEIGHTS.words
+    assert (again.words, again.voice, again.sounds) == (WEIGHTS.words, WEIGHTS.voice, WEIGHTS.sounds)
     for name, array in WEIGHTS.network.items():
         np.testing.assert_array_equal(again.network[name], array)
 

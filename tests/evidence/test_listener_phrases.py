@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from prosody_gate.evidence import EvidenceWeights, ListenerEvidence, Observation, PhraseOdds
@@ -66,6 +68,16 @@ def test_nothing_recognised_says_less_than_words_do() -> None:
 def test_without_a_hypothesis_or_with_a_transcript_it_has_no_say() -> None:
     assert nats(None) == 0.0
     assert nats(recognised(("stop", 0.9)), words=1) == 0.0
+
+
+def test_what_was_heard_counts_besides_the_phrases_but_not_against_a_phrase_of_the_users_own() -> None:
+    sounds = {"look 1": (0.0, 2.0), "look 2": (0.0, 5.0)}
+    weights = EvidenceWeights(provenance={}, words={}, time={}, listener={}, network={}, sounds=sounds)
+    hypothesis = replace(recognised(("banana", 0.75), ("pear", 0.25)), heard=(1.0, 0.5))
+    observation = Observation(onset=1.0, time=1.4, speech_end=1.4, recognised=hypothesis)
+
+    assert ListenerEvidence(ENGLISH, weights).update(observation) == pytest.approx(1.0)
+    assert ListenerEvidence(ENGLISH.add(ignore=["banana"]), weights).update(observation) == pytest.approx(0.25)
 
 
 def test_more_is_asked_of_words_while_the_next_may_change_what_they_say() -> None:

@@ -115,6 +115,15 @@ def test_a_word_stands_since_it_was_first_recognised() -> None:
     assert {each.words[0].since for each in hypotheses} == {hypotheses[0].time}
 
 
+def test_each_look_says_how_clearly_and_for_how_long_each_sound_was_heard() -> None:
+    hypothesis = heard("stɑs", ENGLISH)
+
+    clear, long = hypothesis.heard[: len(SOUNDS)], hypothesis.heard[len(SOUNDS) :]
+    assert clear[SOUNDS.index("s")] == pytest.approx(0.98)
+    assert long[SOUNDS.index("s")] == pytest.approx(2 * 0.98 / 3)
+    assert clear[SOUNDS.index("m")] == long[SOUNDS.index("m")] == 0.0
+
+
 def test_after_reset_it_is_as_new() -> None:
     listener = PhonemeListener(ENGLISH, recogniser=SureRecogniser("stɑp"))  # type: ignore[arg-type]
     first = listen(listener)

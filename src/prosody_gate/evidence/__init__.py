@@ -4,10 +4,20 @@ from .context_evidence import ContextEvidence
 from .default_sources import default_sources
 from .evidence_source import NOTHING_SAID, EvidenceSource, Observation
 from .level_evidence import LevelEvidence
-from .listener_evidence import ListenerEvidence, PhraseOdds, listener_features
+from .listener_evidence import ListenerEvidence, PhraseOdds, listener_features, look_of
 from .speech_embedding import EMBEDDING_SIZE, SpeechEmbedding
 from .time_evidence import TimeEvidence, time_features, words_kind
-from .voice_evidence import FEATURES, LAST_FRAME, GruNetwork, VoiceEvidence, VoiceInputs, VoiceReading, bounded
+from .voice_evidence import (
+    FEATURES,
+    LAST_FRAME,
+    LIMIT_NATS,
+    PATIENCE_TIMES,
+    GruNetwork,
+    VoiceEvidence,
+    VoiceInputs,
+    VoiceReading,
+    bounded,
+)
 from .weights import DATA_FOLDER, EvidenceWeights
 from .words_evidence import WordFeatures, WordsEvidence, ignorable_tokens
 
@@ -16,7 +26,9 @@ __all__ = [
     "EMBEDDING_SIZE",
     "FEATURES",
     "LAST_FRAME",
+    "LIMIT_NATS",
     "NOTHING_SAID",
+    "PATIENCE_TIMES",
     "ContextEvidence",
     "EvidenceSource",
     "EvidenceWeights",
@@ -36,6 +48,7 @@ __all__ = [
     "default_sources",
     "ignorable_tokens",
     "listener_features",
+    "look_of",
     "time_features",
     "words_kind",
 ]

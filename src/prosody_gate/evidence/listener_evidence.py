@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import numpy as np
+
 from ..lexicon import Lexicon
 from ..listener import STEADY, Hypothesis
 from .evidence_source import Observation
@@ -37,12 +39,15 @@ class PhraseOdds:
 
     def __init__(self, lexicon: Lexicon, counted: Mapping[str, float]) -> None:
         self._odds = dict(counted)
+        self._own: set[str] = set()
         for phrase in lexicon.ignore:
             if self._odds.get(phrase, LISTED_NATS) > 0.5 * LISTED_NATS:
                 self._odds[phrase] = -LISTED_NATS
+                self._own.add(phrase)
         for phrase in lexicon.interrupt:
             if self._odds.get(phrase, -LISTED_NATS) < -0.5 * LISTED_NATS:
                 self._odds[phrase] = LISTED_NATS
+                self._own.add(phrase)
 
     def of(self, hypothesis: Hypothesis) -> float | None:
         """Log-odds of an interruption by the words that may have been begun, in nats; None when there are none."""
@@ -55,6 +60,10 @@ class PhraseOdds:
             return None
         share = min(max(interruption / total, 1e-3), 1.0 - 1e-3)
         return min(max(math.log(share / (1.0 - share)), -LARGEST_ODDS), LARGEST_ODDS)
+
+    def own_share(self, hypothesis: Hypothesis) -> float:
+        """P(the words begun are phrases of the lexicon that nobody counted, or whose list was changed), 0 to 1."""
+        return min(sum(phrase.said + phrase.begun for phrase in hypothesis.phrases if phrase.text in self._own), 1.0)
 
 
 def listener_features(
@@ -72,8 +81,7 @@ def listener_features(
         return
     match = observation.recognised_match
     if recognised.follows_phrases:
-        look = sum(recognised.time - observation.onset > age for age in AGES)
-        yield f"look {look}", 1.0
+        yield f"look {look_of(recognised, observation)}", 1.0
         nats = odds.of(recognised)
         if nats is not None:
             yield "phrases", (1.0 - recognised.nothing - recognised.something_else) * nats
@@ -91,12 +99,18 @@ def listener_features(
             yield "steady interrupt phrase", 1.0
 
 
+def look_of(recognised: Hypothesis, observation: Observation) -> int:
+    """Which of the looks a hypothesis is from, 0 to 3."""
+    return sum(recognised.time - observation.onset > age for age in AGES)
+
+
 class ListenerEvidence:
     """Weighs the recognised text by what the listener was measured to confuse.
 
     A listener that follows phrases gives each a probability; the odds with which each opens an interruption, counted in
-    meetings without any sound, turn them into nats. Of another listener only the kind of its words is weighed. Once the
-    transcript has words of its own, they are better: the listener has no say any more.
+    meetings without any sound, turn them into nats. What was heard counts besides, whatever phrase it belongs to: most
+    coughs have no sounds of speech at all, and a hum has hardly any consonants. Of another listener only the kind of
+    its words is weighed. Once the transcript has words of its own, they are better: the listener has no say any more.
 
     Args:
         lexicon: Knows the ignore phrases and the interrupt phrases.
@@ -110,6 +124,7 @@ class ListenerEvidence:
         self._weights = weights.listener
         self._features = WordFeatures((), ignorable_tokens(lexicon))
         self._odds = PhraseOdds(lexicon, weights.openings)
+        self._sounds = {name: np.array(row) for name, row in weights.sounds.items()}
 
     def reset(self) -> None:
         """A new overlap begins; nothing of the last one counts."""
@@ -120,4 +135,14 @@ class ListenerEvidence:
             return 0.0
         weights = self._weights
         features = listener_features(observation, self._features, self._odds)
-        return sum(weights.get(name, 0.0) * value for name, value in features)
+        return sum(weights.get(name, 0.0) * value for name, value in features) + self._sound_nats(observation)
+
+    def _sound_nats(self, observation: Observation) -> float:
+        """What the sounds say whatever phrase they belong to; the user's own phrases say it better."""
+        recognised = observation.recognised
+        if recognised is None or not recognised.heard:
+            return 0.0
+        row = self._sounds.get(f"look {look_of(recognised, observation)}")
+        if row is None:
+            return 0.0
+        return float(row @ np.array(recognised.heard)) * (1.0 - self._odds.own_share(recognised))

@@ -66,6 +66,10 @@ DENSE_FRAMES: Final = 26
 """Frames since the onset (0.8 s) in which every second one gets an embedding; after that, every fourth."""
 
 
+PATIENCE_TIMES: Final = (0.1, 0.25, 0.35, 0.5, 0.8, 1.2)
+"""Seconds since the onset at which the fitted patience is given; straight lines between them."""
+
+
 def bounded(log_odds: float, heard: float) -> float:
     """What the network may say after so much sound.
 
@@ -85,6 +89,10 @@ class VoiceEvidence:
     gives log-odds under a balanced prior. Without the embedding's models it goes on with the spectra alone; the log
     says so once a process.
 
+
+    A confirm cannot be taken back, and the next syllable often settles what the first leaves open: "uh-huh" begins as
+    "up" does. So some nats of patience are taken off early on, fitted by the decisions that follow from them.
+
     Args:
         weights: The fitted weights.
 
@@ -98,6 +106,7 @@ class VoiceEvidence:
 
     def __init__(self, weights: EvidenceWeights) -> None:
         self._network = GruNetwork(weights.network)
+        self._patience = [weights.voice.get(f"patience {time:g}", 0.0) for time in PATIENCE_TIMES]
         self._has_embedding = _embedding_is_there()
         self.reset()
 
@@ -118,7 +127,10 @@ class VoiceEvidence:
                 if since > 0:
                     self.log_odds, self.heard = log_odds, since * FRAME_DURATION
         self._read = max(self._read, len(frames))
-        return bounded(self.log_odds, self.heard)
+        if not self.heard:
+            return 0.0
+        patience = float(np.interp(observation.time - observation.onset, PATIENCE_TIMES, self._patience))
+        return min(max(bounded(self.log_odds, self.heard) + patience, -LIMIT_NATS), LIMIT_NATS)
 
     def _new_reading(self) -> VoiceReading:
         return VoiceReading(self._network, VoiceInputs(SpeechEmbedding() if self._has_embedding else None))

@@ -35,6 +35,10 @@ class EvidenceWeights:
     """Feature name of `listener_features` to nats."""
     network: Mapping[str, npt.NDArray[np.float32]]
     """Parameters of the voice network."""
+    voice: Mapping[str, float] = field(default_factory=dict)
+    """`patience` at each of the times of `PATIENCE_TIMES`, in nats."""
+    sounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """For each look of the listener (`look 0`, ...) the nats of each of the numbers of `Hypothesis.heard`."""
     openings: Mapping[str, float] = field(default_factory=dict)
     """Phrase that opens an overlap to ln P(phrase | interruption) / P(phrase | not), in nats."""
 
@@ -45,7 +49,9 @@ class EvidenceWeights:
             "provenance": dict(self.provenance),
             "listener": dict(self.listener),
             "openings": dict(self.openings),
+            "sounds": {name: list(row) for name, row in self.sounds.items()},
             "time": dict(self.time),
+            "voice": dict(self.voice),
             "words": dict(self.words),
         }
         text = json.dumps(table, indent=0, sort_keys=True) + "\n"
@@ -78,6 +84,8 @@ class EvidenceWeights:
                 time=table["time"],
                 listener=table["listener"],
                 openings=table.get("openings", {}),
+                voice=table.get("voice", {}),
+                sounds={name: tuple(row) for name, row in table.get("sounds", {}).items()},
                 network=network,
             )
         except (OSError, ValueError, KeyError, BadZipFile) as error:

@@ -5,9 +5,11 @@ from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, PhraseLik
 from .phoneme_listener import PhonemeListener, is_listener_usable, knows_sounds_of
 from .phoneme_recogniser import PhonemeRecogniser
 from .phrase_tree import PhraseTree, SoundModel
+from .pronunciation import MODEL_FOLDER, Pronunciations
 
 __all__ = [
     "LISTENER_LANGUAGE",
+    "MODEL_FOLDER",
     "STEADY",
     "CachedListener",
     "Hypothesis",
@@ -17,6 +19,7 @@ __all__ = [
     "PhonemeRecogniser",
     "PhraseLikelihood",
     "PhraseTree",
+    "Pronunciations",
     "RecognisedWord",
     "SharedListener",
     "SoundModel",

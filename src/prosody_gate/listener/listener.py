@@ -67,6 +67,10 @@ class Hypothesis:
     sounds: str = ""
     """What was heard, in the International Phonetic Alphabet; empty where the listener hears words only."""
 
+    heard: tuple[float, ...] = ()
+    """How clearly each of `lexicon.SOUNDS` was heard, 0 to 1, then for how long each of them, in units of 60 ms; empty
+    where the listener hears words only."""
+
     phrases: tuple[PhraseLikelihood, ...] = ()
     """The likeliest phrases, likeliest first; none where the listener hears words only."""
 

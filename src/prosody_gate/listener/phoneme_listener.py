@@ -15,7 +15,7 @@ from ..audio import FRAME_DURATION, SAMPLE_RATE
 from ..errors import ModelError
 from ..lexicon import SOUNDS, Lexicon
 from .listener import LISTENER_LANGUAGE, Hypothesis, PhraseLikelihood, RecognisedWord
-from .phoneme_recogniser import PhonemeRecogniser, shared_recogniser, sounds_text
+from .phoneme_recogniser import PhonemeRecogniser, heard_sounds, shared_recogniser, sounds_text
 from .phrase_tree import PhraseTree, SoundModel
 from .pronunciation import Pronunciations, english_dictionary, read_model_file
 
@@ -184,6 +184,7 @@ class PhonemeListener:
             time=time,
             words=self._words(text, time),
             sounds=sounds_text(frames),
+            heard=heard_sounds(frames),
             phrases=tuple(ranked),
             nothing=float(shares[-2]),
             something_else=float(shares[-1]),

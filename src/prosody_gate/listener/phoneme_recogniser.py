@@ -94,6 +94,19 @@ def sounds_text(frames: npt.NDArray[np.float32]) -> str:
     return "".join(SOUNDS[number - 1] for number in kept)
 
 
+def heard_sounds(frames: npt.NDArray[np.float32]) -> tuple[float, ...]:
+    """What some frames hold, whatever the order: of each sound the highest probability, then the sum over three frames.
+
+    Args:
+        frames: As `PhonemeRecogniser.look` gives them, [n, 41].
+
+    Returns:
+        80 numbers, by the places of `SOUNDS`; zeros without frames.
+    """
+    sounds = frames[:, 1:] if len(frames) else np.zeros((1, len(SOUNDS)), np.float32)
+    return tuple(float(value) for value in np.concatenate([sounds.max(axis=0), sounds.sum(axis=0) / 3.0]))
+
+
 def _import_hama() -> tuple[Any, list[str], Path]:
     """The engine, the signs of its columns, and the folder of its models."""
     try:

@@ -20,7 +20,7 @@ class SoundModel:
     missed: Floats
     """P(nothing is recognised | sound said), [sounds]."""
     inserted: float
-    """P(a sound is recognised in a frame where none was said)."""
+    """P(a certain sound is recognised in a frame where none was said)."""
     other: float
     """Likelihood of any one sound in a word that is not among those followed."""
 
