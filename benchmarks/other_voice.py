@@ -192,18 +192,15 @@ def print_turns(data: Path) -> None:
         row = json.loads(line)
         recorded, rate = soundfile.read(data / row["audio"], dtype="float32")
         channel = recorded[:, row["user_channel"]]
-        spans = [
-            (round(one["start"] * rate), round(one["end"] * rate)) for one in row["events"] if one["label"] == TURN
-        ]
-        levels = [20.0 * np.log10(active_level(channel[first:last])) for first, last in spans if last - first > rate]
+        turns = [one for one in row["events"] if one["label"] == TURN and one["end"] - one["start"] > 1.0]
+        cuts = (channel[round(one["start"] * rate) : round(one["end"] * rate)] for one in turns)
+        levels = [20.0 * np.log10(active_level(cut)) for cut in cuts]
         if len(levels) >= 2:
             deviations.append((float(np.std(levels)), len(levels)))
             most.append(float(np.abs(np.diff(levels)).max()))
     spread = [deviation for deviation, _ in deviations]
     steady = [deviation < STEADY_DB for deviation, turns in deviations if turns >= STEADY_TURNS]
-    print(
-        f"{len(spread)} sides; standard deviation {median(spread):.1f} dB in the median, {max(spread):.1f} dB at most"
-    )
+    print(f"{len(spread)} sides; standard deviation {median(spread):.1f} dB (median), {max(spread):.1f} dB at most")
     print(f"from one turn to the next 9.5 dB or more: {sum(one >= 9.5 for one in most)} sides")
     print(f"{STEADY_TURNS} turns or more: {len(steady)} sides, below {STEADY_DB:g} dB: {sum(steady)}")
 
