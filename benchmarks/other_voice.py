@@ -12,7 +12,8 @@ of `active_level`; a faint room is under the whole call. There are two kinds of 
   level is what that turn had against the first, so many decibels lower.
 
 Half of the people (`--half choose`) served to choose the constants of the level evidence, the other half (`report`,
-the default) is for the figures. An order without a speaker may have its speaker in both halves.
+the default) is for the figures. An order without a speaker may have its speaker in both halves. `--turns` measures
+how the levels of people's turns vary in recorded calls instead.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from prosody_gate import GateFactory
 from prosody_gate.audio import FRAME_SAMPLES, SAMPLE_RATE
 from prosody_gate.bench import active_level, read_at_analysis_rate
 from prosody_gate.gate import Gate, GateEventKind
 from prosody_gate.prosody import PitchTracker
+from prosody_gate.prosody.own_level import STEADY_DB, STEADY_TURNS
 from prosody_gate.replay import Span, drive
 from prosody_gate.vad import create_detector
 
@@ -51,6 +54,9 @@ SHORTEST: Final = 1.2
 
 APART: Final = 3.0
 """Semitones between two orders that are taken to be said by two people."""
+
+TURN: Final = "interruption"
+"""The label of a turn in the recorded calls."""
 
 OTHER_DB: Final = (0.0, -6.0, -10.0, -14.0, -20.0, -24.0)
 OWN_DB: Final = (0.0, -6.0, -10.0)
@@ -179,12 +185,36 @@ def measure(calls: Sequence[Call], make_gate: Callable[[], Gate]) -> Iterator[tu
                 yield kind, whose, below_db, len(caught), len(chosen), middle
 
 
+def print_turns(data: Path) -> None:
+    """How the levels of turns of a second or more vary, for each side of the recorded calls."""
+    deviations, most = [], []
+    for line in (data / "calls.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        recorded, rate = soundfile.read(data / row["audio"], dtype="float32")
+        channel = recorded[:, row["user_channel"]]
+        turns = [one for one in row["events"] if one["label"] == TURN and one["end"] - one["start"] > 1.0]
+        cuts = (channel[round(one["start"] * rate) : round(one["end"] * rate)] for one in turns)
+        levels = [20.0 * np.log10(active_level(cut)) for cut in cuts]
+        if len(levels) >= 2:
+            deviations.append((float(np.std(levels)), len(levels)))
+            most.append(float(np.abs(np.diff(levels)).max()))
+    spread = [deviation for deviation, _ in deviations]
+    steady = [deviation < STEADY_DB for deviation, turns in deviations if turns >= STEADY_TURNS]
+    print(f"{len(spread)} sides; standard deviation {median(spread):.1f} dB (median), {max(spread):.1f} dB at most")
+    print(f"from one turn to the next 9.5 dB or more: {sum(one >= 9.5 for one in most)} sides")
+    print(f"{STEADY_TURNS} turns or more: {len(steady)} sides, below {STEADY_DB:g} dB: {sum(steady)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with recordings.jsonl")
     parser.add_argument("--half", choices=["choose", "report"], default="report")
     parser.add_argument("--calls", type=int, default=16, help="calls of each kind")
+    parser.add_argument("--turns", action="store_true", help="how the levels of turns vary in recorded calls")
     arguments = parser.parse_args()
+    if arguments.turns:
+        print_turns(arguments.data)
+        return
     calls = [
         *order_calls(load(arguments.data, "spoken_order", arguments.half), arguments.calls),
         *bank_calls(load(arguments.data, "bank_turn", arguments.half), arguments.calls),

@@ -16,7 +16,7 @@ WINDOW: Final = 48
 EARLY: Final = 0.3
 LATE: Final = 1.2
 EARLY_BELOW_DB: Final = 9.0
-LATE_BELOW_DB: Final = 11.5
+LATE_BELOW_DB: Final = 10.8
 """How far below the user's own level (dB) speech may stay until 0.3 s and from 1.2 s after its onset. Early on, single
 frames decide, and a soft user who waits for the next word loses nothing."""
 

@@ -65,7 +65,6 @@ FIRST_EMBEDDED: Final = 2
 DENSE_FRAMES: Final = 26
 """Frames since the onset (0.8 s) in which every second one gets an embedding; after that, every fourth."""
 
-
 PATIENCE_TIMES: Final = (0.1, 0.25, 0.35, 0.5, 0.8, 1.2)
 """Seconds since the onset at which the fitted patience is given; straight lines between them."""
 
@@ -88,7 +87,6 @@ class VoiceEvidence:
     It reads one vector of spectra a frame, from shortly before the onset, beside it the newest speech embedding, and
     gives log-odds under a balanced prior. Without the embedding's models it goes on with the spectra alone; the log
     says so once a process.
-
 
     A confirm cannot be taken back, and the next syllable often settles what the first leaves open: "uh-huh" begins as
     "up" does. So some nats of patience are taken off early on, fitted by the decisions that follow from them.

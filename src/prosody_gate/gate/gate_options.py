@@ -117,7 +117,7 @@ class GateOptions(BaseModel):
         unit="s",
         tune=(1.5, 3.0),
         says="Speech after which a hold is confirmed whatever the evidence: a safety net. Speech that the "
-        "transcript has shown to be ignore phrases does not count.",
+        "transcript has shown to be ignore phrases does not count, nor does speech far below the user's own level.",
     )
     utterance_gap: float = _option(
         1.0,

@@ -28,7 +28,7 @@ OTHER_LEVEL_DB: Final = 11.0
 
 STEADY_TURNS: Final = 5
 STEADY_DB: Final = 1.0
-"""Turns of people vary by 1.6 dB (standard deviation, median of the bank calls). Where so many turns vary by less,
+"""Turns of people vary by 1.5 dB (standard deviation, median of the bank calls). Where so many turns vary by less,
 the line is taken to level by itself."""
 
 NO_TURN: Final = "no turn of the user has been heard"
