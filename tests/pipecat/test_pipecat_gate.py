@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("pipecat", reason="needs Pipecat: pip install 'prosody-gate[pipecat]'")
@@ -32,7 +33,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.turns.user_mute import AlwaysUserMuteStrategy, MuteUntilFirstBotCompleteUserMuteStrategy
 
 from livekit_call import ConfirmAt
-from pipecat_call import LoudIsSpeech, PipecatCall, said_by_bot
+from pipecat_call import LoudIsSpeech, PipecatCall, recorded, said_by_bot
 from prosody_gate import GateEventKind, OptionError
 from prosody_gate.pipecat import ProsodyGate, SaidWord, SpokenTimes
 from virtual_time import run_virtual
@@ -163,6 +164,22 @@ def test_speech_that_the_gate_finds_too_short_is_the_users_once_the_bot_is_silen
     call = run(body)
     assert call.kinds() == ["hold", "release"]
     assert (call.vad(), call.user_turns()) == ("()", ["my order number"])
+
+
+def test_audio_comes_between_a_start_that_is_replayed_and_its_stop() -> None:
+    async def body(call: PipecatCall) -> None:
+        await over_the_bot(call, "s" * 10 + "-" * 6, bot=2.0)
+        await call.final("Yes.")
+        await call.silence(2.0)
+
+    call = run(body)
+    assert call.kinds() == ["hold", "release"]
+    names = [type(frame).__name__ for _, frame in call.down.frames]
+    start, stop = (names.index(f"VADUser{name}SpeakingFrame") for name in ("Started", "Stopped"))
+    assert "InputAudioRawFrame" in names[start:stop]
+    (start_frame,), (stop_frame,) = call.down.of(VADUserStartedSpeakingFrame), call.down.of(VADUserStoppedSpeakingFrame)
+    assert start_frame.start_secs == pytest.approx(2.5 + 0.2 - 1.5, abs=0.1)
+    assert stop_frame.timestamp == call.up.of(VADUserStoppedSpeakingFrame)[0].timestamp
 
 
 def test_a_turn_from_before_the_bot_spoke_is_never_held() -> None:
@@ -415,6 +432,8 @@ def test_options_can_be_changed_in_mid_call_and_before_it() -> None:
     gate = ProsodyGate(vad_analyzer=LoudIsSpeech(), listener=False)
     gate.update_options(max_hold=1.0)
     assert gate.gate.options.max_hold == 1.0
+    gate.update_options(sensitivity=0.7)
+    assert (gate.gate.options.max_hold, gate.gate.options.sensitivity) == (1.0, 0.7)
     with pytest.raises(OptionError, match="max_hold"):
         gate.update_options(max_hold=99.0)
 
@@ -430,15 +449,29 @@ def test_prewarm_leaves_a_loaded_recogniser_to_every_gate() -> None:
     assert listener._recogniser is shared_recogniser()
 
 
-def test_a_rate_that_silero_does_not_take_is_brought_to_one_that_it_does() -> None:
+def test_a_rate_that_silero_does_not_take_is_brought_to_one_that_it_does_also_once_the_gate_has_failed() -> None:
     async def body(call: PipecatCall) -> None:
-        await call.silence(0.3)
         assert call.gate is not None
         assert call.gate._analyzer.sample_rate == 16_000
+        await call.silence(0.3)
+        call.gate._driver.fail(RuntimeError("broken"))
+        await call.hear(np.repeat(recorded("okay"), 3))
+        await call.silence(0.5)
 
     call = run(body, rate=48_000, vad=SileroVADAnalyzer())
-    audio = call.down.of(InputAudioRawFrame)
-    assert {frame.sample_rate for frame in audio} == {48_000}
+    assert {frame.sample_rate for frame in call.down.of(InputAudioRawFrame)} == {48_000}
+    assert call.vad() == call.vad(call.up) == "()()"
+
+
+def test_audio_that_cannot_be_used_makes_the_gate_transparent_and_goes_on_as_it_is() -> None:
+    async def body(call: PipecatCall) -> None:
+        await call.silence(0.2)
+        await call.put(InputAudioRawFrame(bytes(640), 96_000, 1))
+        await call.silence(0.2)
+
+    call = run(body)
+    assert [type(error).__name__ for error in call.errors] == ["AudioError"]
+    assert 96_000 in {frame.sample_rate for frame in call.down.of(InputAudioRawFrame)}
 
 
 def warned_of(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -53,6 +53,7 @@ from ..session import (
     warm_up,
 )
 from ..vad import create_detector
+from .outbox import Outbox
 from .pipeline_checks import PipelineChecks, surroundings
 from .transcript_frames import (
     RECOGNISER_FRAMES,
@@ -153,7 +154,7 @@ class ProsodyGate(FrameProcessor):
         # A model that is missing or damaged is an error now, not with the first audio of the call.
         self._factory.gate(listener=None)
         self._listener = listener_thread(self._factory)
-        self._expects_transcripts = False
+        self._expects_transcripts = True
         self._driver = GateDriver(
             self._make_gate,
             on_event=self._on_event,
@@ -176,9 +177,8 @@ class ProsodyGate(FrameProcessor):
         self._missing = MissingAudio()
         self._watch: asyncio.TimerHandle | None = None
         self._overdue: asyncio.TimerHandle | None = None
-        self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._outbox = Outbox(self)
         self._after_audio: list[Frame] = []
-        self._sender: asyncio.Task[None] | None = None
         self._finished = False
         for event in ("on_decision", "on_gate_error", "on_metrics"):
             self._register_event_handler(event)
@@ -205,7 +205,7 @@ class ProsodyGate(FrameProcessor):
 
     @property
     def gate(self) -> Gate:
-        """The framework-free gate inside; made now where it was not needed yet."""
+        """The framework-free gate inside; made now where it was not needed yet, as for a pipeline with transcripts."""
         return self._driver.gate
 
     @property
@@ -219,7 +219,10 @@ class ProsodyGate(FrameProcessor):
         Raises:
             OptionError: A field is unknown or out of range; nothing is changed then.
         """
-        self._driver.gate.update_options(**fields)
+        if self._driver.has_gate:
+            self._driver.gate.update_options(**fields)
+        else:
+            self._factory = dataclasses.replace(self._factory, options=self._factory.options.replace(**fields))
 
     async def setup(self, setup: FrameProcessorSetup) -> None:
         """Set up gate and VAD; the pipeline calls it.
@@ -238,7 +241,7 @@ class ProsodyGate(FrameProcessor):
             self._checks.no_echo_guard()
         if not self._driver.transparent and self._listener is not None:
             self._listener.prepare()
-        self._sender = self.create_task(self._send_outbox())
+        self._outbox.start()
         try:
             await self._vad.setup(setup)
         except ValueError:
@@ -248,9 +251,7 @@ class ProsodyGate(FrameProcessor):
     async def cleanup(self) -> None:
         """End the gate and the VAD; the pipeline calls it."""
         self._finish()
-        if self._sender is not None:
-            await self.cancel_task(self._sender)
-            self._sender = None
+        await self._outbox.close()
         await super().cleanup()
         await self._vad.cleanup()
         if self._listener is not None:
@@ -272,7 +273,7 @@ class ProsodyGate(FrameProcessor):
             await self._vad.start()
         elif isinstance(frame, EndFrame | CancelFrame):
             self._finish()
-            await self._emptied()
+            await self._outbox.emptied()
             await self.push_frame(frame, direction)
             await self._vad.stop()
         elif isinstance(frame, VADUserStartedSpeakingFrame | VADUserStoppedSpeakingFrame):
@@ -281,14 +282,13 @@ class ProsodyGate(FrameProcessor):
             self._note(frame)
             await self.push_frame(frame, direction)
         elif isinstance(frame, InputAudioRawFrame):
-            self._send(frame)
-            heard = self._hear(frame)
+            self._outbox.down(frame)
             self._flush_after_audio()
-            await self._vad.process_frame(heard)
+            await self._vad.process_frame(self._hear(frame))
         elif isinstance(frame, RECOGNISER_FRAMES):
             self._take(frame)
         else:
-            self._send(frame)
+            self._outbox.down(frame)
         if isinstance(frame, VADParamsUpdateFrame):
             await self._vad.process_frame(frame)
 
@@ -297,7 +297,7 @@ class ProsodyGate(FrameProcessor):
         before, after = self._vad_frames.gate_moved(events)
         if before:
             self._flush_after_audio()
-        self._send(*before, *self._hold.gate_moved(events))
+        self._outbox.down(*before, *self._hold.gate_moved(events))
         self._after_audio += after
         self._set_overdue()
 
@@ -305,22 +305,23 @@ class ProsodyGate(FrameProcessor):
 
     def _hear(self, frame: InputAudioRawFrame) -> InputAudioRawFrame:
         """Give the gate a piece of audio; returns the piece for the VAD: of one channel, at a rate that it takes."""
+        for_vad = frame
         try:
             samples = np.frombuffer(frame.audio, np.int16).reshape(-1, frame.num_channels)
+            converted = self._audio.convert(samples, frame.sample_rate)
+            if self._analyzer.sample_rate != frame.sample_rate or self._factory.input_gain_db:
+                for_vad = _audio_frame(np.round(converted * 32_768.0), SAMPLE_RATE)
+            elif frame.num_channels > 1:
+                for_vad = _audio_frame(samples.mean(axis=1), frame.sample_rate)
             if not self._driver.transparent:
-                resampled = self._audio.push(samples, frame.sample_rate)
                 if not self._stt_is_muted:
                     self._times.pushed(len(samples) / frame.sample_rate)
+                self._audio.push(converted)
                 self._missing.came(asyncio.get_running_loop().time())
                 self._set_watch()
-                if self._analyzer.sample_rate != frame.sample_rate or self._factory.input_gain_db:
-                    return _audio_frame(resampled)
-            if frame.num_channels > 1:
-                mono = samples.mean(axis=1).astype(np.int16)
-                return InputAudioRawFrame(mono.tobytes(), frame.sample_rate, 1)
         except Exception as error:
             self._driver.fail(error)
-        return frame
+        return for_vad
 
     def _take(self, frame: Frame) -> None:
         """A frame of the recogniser: to the gate, then downstream as the gate decides."""
@@ -332,7 +333,7 @@ class ProsodyGate(FrameProcessor):
         except Exception as error:
             self._driver.fail(error)
             out = [*self._hold.release(), frame]
-        self._send(*out)
+        self._outbox.down(*out)
         self._set_overdue()
 
     async def _on_speech_started(self, controller: VADController) -> None:
@@ -352,21 +353,21 @@ class ProsodyGate(FrameProcessor):
 
     def _send_both(self, down: Frame, up: Frame, out: list[Frame]) -> None:
         down.broadcast_sibling_id, up.broadcast_sibling_id = up.id, down.id
-        self._outbox.put_nowait(partial(self.push_frame, up, UP))
+        self._outbox.up(up)
         self._flush_after_audio()
-        self._send(*out)
+        self._outbox.down(*out)
 
     async def _on_speech_activity(self, controller: VADController) -> None:
         if self._vad_frames.sent:
-            self._outbox.put_nowait(partial(self.broadcast_frame, UserSpeakingFrame))
+            self._outbox.call(self.broadcast_frame, UserSpeakingFrame)
         else:
-            self._outbox.put_nowait(partial(self.push_frame, UserSpeakingFrame(), UP))
+            self._outbox.up(UserSpeakingFrame())
 
     async def _on_vad_push(self, controller: VADController, frame: Frame, direction: FrameDirection) -> None:
-        self._outbox.put_nowait(partial(self.push_frame, frame, direction))
+        self._outbox.call(self.push_frame, frame, direction)
 
     async def _on_vad_broadcast(self, controller: VADController, frame_class: type[Frame], **fields: Any) -> None:
-        self._outbox.put_nowait(partial(self.broadcast_frame, frame_class, **fields))
+        self._outbox.call(self.broadcast_frame, frame_class, **fields)
 
     # The bot, and what else the pipeline says
 
@@ -401,29 +402,9 @@ class ProsodyGate(FrameProcessor):
     def _make_gate(self) -> Gate:
         return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
 
-    def _send(self, *frames: Frame) -> None:
-        for frame in frames:
-            self._outbox.put_nowait(partial(self.push_frame, frame, DOWN))
-
     def _flush_after_audio(self) -> None:
         frames, self._after_audio = self._after_audio, []
-        self._send(*frames)
-
-    async def _send_outbox(self) -> None:
-        """The one task that pushes downstream: in order, and no interruption cuts it off."""
-        while True:
-            push = await self._outbox.get()
-            try:
-                await push()
-            except Exception:
-                logger.exception("a frame could not be pushed")
-            finally:
-                self._outbox.task_done()
-
-    async def _emptied(self) -> None:
-        """Wait until all that was sent has been pushed."""
-        if self._sender is not None and not self._sender.done():
-            await self._outbox.join()
+        self._outbox.down(*frames)
 
     def _on_event(self, event: GateEvent) -> None:
         self._counter.count(event)
@@ -436,19 +417,19 @@ class ProsodyGate(FrameProcessor):
         self._emit("on_gate_error", error)
 
     def _emit(self, name: str, value: object) -> None:
-        self._outbox.put_nowait(partial(self._call_event_handler, name, value))
+        self._outbox.call(self._call_event_handler, name, value)
 
     def _on_drop(self, frame: Frame, reason: DropReason) -> None:
         self._counter.count_dropped_transcript()
         logger.debug("dropped (%s): %r", reason, text_of(frame), extra={"prosody_gate_reason": reason.value})
         backchannel = None if reason is DropReason.CLEARED else backchannel_of(frame)
         if backchannel is not None:
-            self._send(backchannel)
+            self._outbox.down(backchannel)
 
     def _cut(self, frame: Frame, remaining: Any) -> Frame:
         backchannel = backchannel_of(frame, cut_words(text_of(frame), remaining.text))
         if backchannel is not None:
-            self._send(backchannel)
+            self._outbox.down(backchannel)
         return with_remaining_words(frame, remaining)
 
     # What no frame says
@@ -467,7 +448,8 @@ class ProsodyGate(FrameProcessor):
             at_rest = not (self._vad_frames.open or self._driver.undecided or self._driver.passing)
             due = self._missing.due(now, at_rest=at_rest, on_hold=self._driver.undecided_words)
             if due:
-                self._audio.push(np.zeros((round(due * SAMPLE_RATE), 1), np.int16), SAMPLE_RATE)
+                silence = np.zeros((round(due * SAMPLE_RATE), 1), np.int16)
+                self._audio.push(self._audio.convert(silence, SAMPLE_RATE))
             self._flush_after_audio()
         except Exception as error:
             self._driver.fail(error)
@@ -483,7 +465,7 @@ class ProsodyGate(FrameProcessor):
     def _release_overdue(self) -> None:
         self._overdue = None
         now = asyncio.get_running_loop().time() + TIMER_RESOLUTION
-        self._send(*self._hold.release_overdue(now - self._hold.longest_hold))
+        self._outbox.down(*self._hold.release_overdue(now - self._hold.longest_hold))
         self._set_overdue()
 
     def _finish(self) -> None:
@@ -500,6 +482,6 @@ class ProsodyGate(FrameProcessor):
         self._emit("on_metrics", self.metrics)
 
 
-def _audio_frame(samples: npt.NDArray[np.float32]) -> InputAudioRawFrame:
-    pcm = np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
-    return InputAudioRawFrame(pcm.tobytes(), SAMPLE_RATE, 1)
+def _audio_frame(samples: npt.NDArray[np.floating[Any]], sample_rate: int) -> InputAudioRawFrame:
+    pcm = np.clip(samples, -32_768, 32_767).astype(np.int16)
+    return InputAudioRawFrame(pcm.tobytes(), sample_rate, 1)

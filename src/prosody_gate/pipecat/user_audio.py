@@ -61,29 +61,30 @@ class UserAudio:
         """Whether the bot has stopped so lately that it may only have paused."""
         return self._end is not None
 
-    def push(self, samples: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.float32]:
-        """Take a piece of audio.
+    def convert(self, samples: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.float32]:
+        """Bring a piece of audio to what gate and VAD get: one channel, 16 kHz, amplified as the profile wants it.
 
         Args:
             samples: int16, shape [n, channels]; their mean is taken.
             sample_rate: 8000 to 48000.
 
         Returns:
-            The same piece at 16 kHz, as loud as the gate gets it; a little of it may come with the next piece.
+            Float32 in [-1, 1]; a little of the piece may come with the next one.
 
         Raises:
             AudioError: The sample rate is out of range.
         """
         if self._resampler.input_rate != sample_rate:
             self._resampler = Resampler(sample_rate)
-        mono = to_float32(samples)
-        self._samples[sample_rate] = self._samples.get(sample_rate, 0) + len(mono)
+        self._samples[sample_rate] = self._samples.get(sample_rate, 0) + len(samples)
+        return amplified(self._resampler.push(to_float32(samples)), self._gain_db)
+
+    def push(self, converted: npt.NDArray[np.float32]) -> None:
+        """Give the gate a piece of audio that was converted."""
         self._driver.time = self.time
-        resampled = amplified(self._resampler.push(mono), self._gain_db)
-        for frame in self._framer.push(resampled):
+        for frame in self._framer.push(converted):
             self._frames.append((frame, self._detector.frame_probability(frame)))
         self._feed()
-        return resampled
 
     def bot_started(self) -> None:
         """The bot begins to speak, or goes on."""
