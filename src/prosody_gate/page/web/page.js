@@ -221,10 +221,23 @@ function rowOf(at) {
   }
   return rows[at];
 }
+// The first rows at once, the others when there is time: a folder may have thousands.
+const AT_ONCE = 150;
+let filling = 0;
 function refresh() {
   shown = sorted(meta.items.map((_, at) => at).filter(matches));
-  byId('list').replaceChildren(...shown.map(rowOf));
+  byId('list').replaceChildren(...shown.slice(0, AT_ONCE).map(rowOf));
+  filling += 1;
+  fill(filling, AT_ONCE);
   figures();
+}
+function fill(mine, from) {
+  if (from >= shown.length) { return; }
+  setTimeout(() => {
+    if (mine !== filling) { return; }
+    byId('list').append(...shown.slice(from, from + AT_ONCE).map(rowOf));
+    fill(mine, from + AT_ONCE);
+  });
 }
 function step(by) {
   if (!shown.length) { return; }
