@@ -33,6 +33,7 @@ from prosody_gate.bench import (
     Item,
     ItemGates,
     Manifest,
+    SceneOptions,
     SetScore,
     Share,
     default_baselines,
@@ -241,6 +242,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with recordings.jsonl")
     parser.add_argument("--lag", type=float, default=0.3, help="seconds from a word's end to its transcript")
     parser.add_argument("--weights", choices=["shipped", "cross-validated"], default="shipped")
+    parser.add_argument("--band", choices=["wide", "telephone"], default="wide", help="what the sound goes through")
+    parser.add_argument("--audio-alone", action="store_true", help="leave out the column with transcripts")
     parser.add_argument("--limit", type=int, help="at most so many clips of each label of each set")
     parser.add_argument("--set", action="append", help="only this set of clips; may be repeated")
     parser.add_argument("--manifest", type=Path, help="write a manifest of the transcribed clips, measure nothing")
@@ -261,14 +264,16 @@ def main() -> None:
     gates: GateFactory | ItemGates = shipped
     if arguments.weights == "cross-validated":
         gates = HonestGates(shipped, LeftOutGates(lexicon, CACHE))
-    inputs = {"audio alone": manifest, f"with transcripts {arguments.lag:g} s behind": spoken}
+    inputs = {"audio alone": manifest}
+    if not arguments.audio_alone:
+        inputs[f"with transcripts {arguments.lag:g} s behind"] = spoken
     for trained, title in ((False, "Sets that no weight was trained on"), (True, "Sets of the training data")):
         if not part_of(manifest, trained=trained).items:
             continue
         columns = {
             name: run_bench(
                 part_of(clips, trained=trained),
-                BenchSettings(),
+                BenchSettings(scene=SceneOptions(band=arguments.band)),
                 gates=gates,
                 baselines=default_baselines(lexicon),
                 jobs=arguments.jobs,
