@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +64,9 @@ TRAINED_ON = (
     "keyboard",
 )
 """Sets that the shipped voice and listener weights were fitted on."""
+
+DEADLINES = {"command_word": 1.0, "content_word": 1.2, "called_name": 1.2, "bank_turn": 1.2, "spoken_order": 1.5}
+"""Seconds within which the interruptions of a set are to be confirmed."""
 
 WORDLESS = ("nonspeech", "noise")
 """Labels of clips in which nothing is said: their `text` names the sound."""
@@ -225,6 +229,30 @@ def print_backchannels(columns: dict[str, BenchReport], texts: dict[int, str]) -
     print_table(["set", "what is said", *(f"{column}: stops the agent" for column in columns)], rows)
 
 
+def print_deadlines(columns: dict[str, BenchReport], texts: dict[int, str]) -> None:
+    """One row a set of interruptions: how many are confirmed by its deadline; all together, and each command."""
+    rows = []
+    for column, report in columns.items():
+        taken: dict[str, list[float]] = {}
+        for outcome in report.outcomes:
+            if outcome.label == "interruption":
+                confirmed = outcome.verdicts[report.gate.name].confirmed
+                after = math.inf if confirmed is None else confirmed
+                names = [outcome.set, "all"]
+                if outcome.set == "command_word":
+                    names.append(f'"{texts[outcome.line]}"')
+                for name in names:
+                    taken.setdefault(name, []).append(after)
+        for name, times in taken.items():
+            deadline = DEADLINES.get(name, 3.0)
+            caught = sorted(time for time in times if math.isfinite(time))
+            share = sum(time <= deadline for time in times) / len(times)
+            median, late = (f"{1000 * caught[int(part * (len(caught) - 1))]:.0f} ms" for part in (0.5, 0.9))
+            rows.append([column, name, str(len(times)), f"{deadline:g} s", f"{share:.3f}", median, late])
+    if rows:
+        print_table(["input", "set", "clips", "deadline", "confirmed by it", "median", "90th percentile"], rows)
+
+
 def _median(score: SetScore) -> str:
     if score.label != "interruption" or score.latency is None:
         return "-"
@@ -282,6 +310,7 @@ def main() -> None:
         }
         print(f"## {title} ({arguments.weights} weights)\n")
         print_sets(columns)
+        print_deadlines(columns, texts)
         print_systems(columns)
         print_backchannels(columns, texts)
 

@@ -231,7 +231,7 @@ def confirms(folder: Path, name: str, *, delay: float, guard: EchoGuard | None) 
 def test_on_real_echo_the_agent_does_not_interrupt_itself_and_the_user_still_does(shared_data, delay):
     assert confirms(shared_data, "farend_singletalk", delay=delay, guard=None) == 4
     assert confirms(shared_data, "farend_singletalk", delay=delay, guard=recording_guard()) == 0
-    assert confirms(shared_data, "nearend_singletalk", delay=delay, guard=recording_guard()) == 3
+    assert confirms(shared_data, "nearend_singletalk", delay=delay, guard=recording_guard()) >= 3
     assert confirms(shared_data, "doubletalk", delay=delay, guard=recording_guard()) >= 1
 
 
