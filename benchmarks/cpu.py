@@ -2,11 +2,14 @@
 
     python benchmarks/cpu.py ../shared/data/echo/nearend_singletalk_mic.flac
 
-One core, medians over one recording. Idle: the agent is silent. Overlap: the agent speaks throughout and nothing is
-ever decided, so that every frame of speech is a frame of an overlap. Echo guard: the agent plays the recording and the
-microphone has it 0.1 s later; its longest frame is one in which the delay is measured, or one beside new cancellers.
-Onset: the CPU time of the event loop's thread for the frame in which an overlap begins, with the default listener on a
-thread of its own, as in a session.
+One core, CPU time of the thread over one recording, so that other work on the machine does not count. Idle: the agent
+is silent. Overlap: the agent speaks throughout and nothing is ever decided, so that every frame of speech is a frame of
+an overlap; the first second and the first three are shares of one core, over all overlaps that last as long. The
+longest update without the listener is the longest that an event loop waits: in a session the listener has a thread of
+its own. Echo guard: the agent plays the recording and the microphone has it 0.1 s later; its longest frame is one in
+which the delay is measured, or one beside new cancellers.
+Onset: the frame in which an overlap begins, on the event loop's thread, with the default listener on a thread of its
+own, as in a session.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import psutil
 
 from prosody_gate.audio import FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE, AudioFile
 from prosody_gate.echo import EchoGuard, to_int16
+from prosody_gate.evidence import SpeechEmbedding
 from prosody_gate.gate import Gate, GateOptions, GateState
 from prosody_gate.gate_factory import GateFactory
 from prosody_gate.lexicon import Lexicon
@@ -47,9 +51,9 @@ def detector_times(frames: Frames) -> tuple[list[float], list[float]]:
     detector = create_detector("silero")
     seconds, probabilities = [], []
     for frame in frames:
-        start = time.perf_counter()
+        start = time.thread_time()
         probabilities.append(detector.frame_probability(frame))
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.thread_time() - start)
     return seconds, probabilities
 
 
@@ -57,9 +61,9 @@ def gate_times(frames: Frames, probabilities: list[float], gate: Gate) -> list[t
     """The gate's state after each frame and the seconds the frame took."""
     taken = []
     for frame, probability in zip(frames, probabilities, strict=True):
-        start = time.perf_counter()
+        start = time.thread_time()
         gate.push(frame, probability)
-        taken.append((gate.state, time.perf_counter() - start))
+        taken.append((gate.state, time.thread_time() - start))
     if gate.failure is not None:
         raise gate.failure
     return taken
@@ -100,6 +104,30 @@ def onset_times(frames: Frames, probabilities: list[float]) -> list[float]:
     return taken
 
 
+def beginnings(taken: list[tuple[GateState, float]], seconds: float) -> list[float]:
+    """The share of one core over the first seconds of each overlap that lasts so long, from its hold on."""
+    length, shares = round(seconds / FRAME_DURATION), []
+    run: list[float] = []
+    for state, one in [*taken, (GateState.IDLE, 0.0)]:
+        if state is GateState.HOLDING:
+            run.append(one)
+            continue
+        if len(run) >= length:
+            shares.append(sum(run[:length]) / (length * FRAME_DURATION))
+        run = []
+    return shares
+
+
+def memory_of_models() -> float:
+    """Resident MB of what all gates of a process share: Silero, the speech embedding, the listener and its phrases."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    create_detector("silero")
+    SpeechEmbedding().push(np.zeros(FRAME_SAMPLES, np.float32))
+    PhonemeListener().start(np.zeros(FRAME_SAMPLES, np.float32), onset=0.0)
+    return float((process.memory_info().rss - before) / 1e6)
+
+
 def memory_per_gate(frames: Frames, lexicon: Lexicon, *, listener: bool) -> float:
     """Resident MB that one more gate adds, after it has seen speech."""
     process = psutil.Process()
@@ -125,17 +153,20 @@ def measure(path: Path) -> dict[str, object]:
     """All figures for one recording."""
     with AudioFile(path) as recording:
         frames = list(read_frames(recording, 0))
-    lexicon = Lexicon.load()
+    lexicon, models = Lexicon.load(), memory_of_models()
     silero, probabilities = detector_times(frames)
     idle = [seconds for _, seconds in gate_times(frames, probabilities, Gate(UNDECIDED, lexicon=lexicon))]
 
-    def overlap_frames(listener: PhonemeListener | None) -> list[float]:
+    def overlap_times(listener: PhonemeListener | None) -> list[tuple[GateState, float]]:
         gate = Gate(UNDECIDED, lexicon=lexicon, listener=listener)
         gate.agent_started(float("-inf"))
-        taken = gate_times(frames, probabilities, gate)
-        return [seconds for state, seconds in taken if state is GateState.HOLDING]
+        return gate_times(frames, probabilities, gate)
 
-    overlap, with_listener = overlap_frames(None), overlap_frames(PhonemeListener())
+    # The first run of a process loads models and fills caches.
+    overlap_times(PhonemeListener())
+    bare, whole = overlap_times(None), overlap_times(PhonemeListener())
+    overlap = [seconds for state, seconds in bare if state is GateState.HOLDING]
+    with_listener = [seconds for state, seconds in whole if state is GateState.HOLDING]
     base = float(np.median(silero))
     onsets = onset_times(frames, probabilities)
     guard = echo_guard_times(frames)
@@ -149,12 +180,17 @@ def measure(path: Path) -> dict[str, object]:
         "idle_ratio": round(float(np.median(idle)) / base, 3),
         "overlap_ms": round(float(np.median(overlap)) * 1e3, 4),
         "overlap_ratio": round(float(np.median(overlap)) / base, 3),
+        "overlap_mean_ratio": round(float(np.mean(overlap)) / base, 3),
+        "overlap_longest_ms": round(max(seconds for _, seconds in bare) * 1e3, 2),
+        "first_second_share_of_core": round(float(np.mean(beginnings(whole, 1.0))), 4),
+        "first_3_s_share_of_core": round(float(np.mean(beginnings(whole, 3.0) or [np.nan])), 4),
         "listener_share_of_real_time": round(listening, 4),
         "onset_ms": round(float(np.median(onsets)) * 1e3, 2),
         "onset_longest_ms": round(max(onsets) * 1e3, 2),
         "echo_guard_ms": round(float(np.median(guard)) * 1e3, 4),
         "echo_guard_ratio": round(float(np.median(guard)) / base, 3),
         "echo_guard_longest_ms": round(max(guard) * 1e3, 2),
+        "memory_mb_of_models": round(models, 1),
         "memory_mb_per_gate": round(memory_per_gate(frames, lexicon, listener=False), 2),
         "memory_mb_per_gate_with_listener": round(memory_per_gate(frames, lexicon, listener=True), 2),
     }

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from prosody_gate.bench import (
     Item,
     ItemGates,
     Manifest,
+    SceneOptions,
     SetScore,
     Share,
     default_baselines,
@@ -62,6 +64,9 @@ TRAINED_ON = (
     "keyboard",
 )
 """Sets that the shipped voice and listener weights were fitted on."""
+
+DEADLINES = {"command_word": 1.0, "content_word": 1.2, "called_name": 1.2, "bank_turn": 1.2, "spoken_order": 1.5}
+"""Seconds within which the interruptions of a set are to be confirmed."""
 
 WORDLESS = ("nonspeech", "noise")
 """Labels of clips in which nothing is said: their `text` names the sound."""
@@ -224,6 +229,30 @@ def print_backchannels(columns: dict[str, BenchReport], texts: dict[int, str]) -
     print_table(["set", "what is said", *(f"{column}: stops the agent" for column in columns)], rows)
 
 
+def print_deadlines(columns: dict[str, BenchReport], texts: dict[int, str]) -> None:
+    """One row a set of interruptions: how many are confirmed by its deadline; all together, and each command."""
+    rows = []
+    for column, report in columns.items():
+        taken: dict[str, list[float]] = {}
+        for outcome in report.outcomes:
+            if outcome.label == "interruption":
+                confirmed = outcome.verdicts[report.gate.name].confirmed
+                after = math.inf if confirmed is None else confirmed
+                names = [outcome.set, "all"]
+                if outcome.set == "command_word":
+                    names.append(f'"{texts[outcome.line]}"')
+                for name in names:
+                    taken.setdefault(name, []).append(after)
+        for name, times in taken.items():
+            deadline = DEADLINES.get(name, 3.0)
+            caught = sorted(time for time in times if math.isfinite(time))
+            share = sum(time <= deadline for time in times) / len(times)
+            median, late = (f"{1000 * caught[int(part * (len(caught) - 1))]:.0f} ms" for part in (0.5, 0.9))
+            rows.append([column, name, str(len(times)), f"{deadline:g} s", f"{share:.3f}", median, late])
+    if rows:
+        print_table(["input", "set", "clips", "deadline", "confirmed by it", "median", "90th percentile"], rows)
+
+
 def _median(score: SetScore) -> str:
     if score.label != "interruption" or score.latency is None:
         return "-"
@@ -241,6 +270,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with recordings.jsonl")
     parser.add_argument("--lag", type=float, default=0.3, help="seconds from a word's end to its transcript")
     parser.add_argument("--weights", choices=["shipped", "cross-validated"], default="shipped")
+    parser.add_argument("--band", choices=["wide", "telephone"], default="wide", help="what the sound goes through")
+    parser.add_argument("--audio-alone", action="store_true", help="leave out the column with transcripts")
     parser.add_argument("--limit", type=int, help="at most so many clips of each label of each set")
     parser.add_argument("--set", action="append", help="only this set of clips; may be repeated")
     parser.add_argument("--manifest", type=Path, help="write a manifest of the transcribed clips, measure nothing")
@@ -261,14 +292,16 @@ def main() -> None:
     gates: GateFactory | ItemGates = shipped
     if arguments.weights == "cross-validated":
         gates = HonestGates(shipped, LeftOutGates(lexicon, CACHE))
-    inputs = {"audio alone": manifest, f"with transcripts {arguments.lag:g} s behind": spoken}
+    inputs = {"audio alone": manifest}
+    if not arguments.audio_alone:
+        inputs[f"with transcripts {arguments.lag:g} s behind"] = spoken
     for trained, title in ((False, "Sets that no weight was trained on"), (True, "Sets of the training data")):
         if not part_of(manifest, trained=trained).items:
             continue
         columns = {
             name: run_bench(
                 part_of(clips, trained=trained),
-                BenchSettings(),
+                BenchSettings(scene=SceneOptions(band=arguments.band)),
                 gates=gates,
                 baselines=default_baselines(lexicon),
                 jobs=arguments.jobs,
@@ -277,6 +310,7 @@ def main() -> None:
         }
         print(f"## {title} ({arguments.weights} weights)\n")
         print_sets(columns)
+        print_deadlines(columns, texts)
         print_systems(columns)
         print_backchannels(columns, texts)
 

@@ -3,8 +3,8 @@
     python examples/custom_policy.py
 
 Runs the bundled conversation without it and with it, faster than real time. The user's "yeah, but wait a second" stops
-the agent a tenth of a second sooner, since "but" counts as soon as it is recognised after another word; all else stays
-as it was. In a voice agent the same list goes to `ProsodyGate(sources=[...])`.
+the agent a third of a second sooner, since "but" counts as soon as the listener follows it; all else stays as it was.
+In a voice agent the same list goes to `ProsodyGate(sources=[...])`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEMO = Path(__file__).with_name("demo.flac")
 
 
 class WordsThatMatter:
-    """Speaks for an interruption once a word of the application's own follows another: "yeah, but", "and the price".
+    """Speaks for an interruption where words of the application's own are said: "yeah, but", "and the price".
 
     The gate makes a copy for each overlap and calls `reset` on it, so a source may keep state of one overlap on itself.
 
@@ -38,10 +38,11 @@ class WordsThatMatter:
 
     def update(self, observation: Observation) -> float:
         """Nats for an interruption; negative would be against it."""
-        # The transcript where there is one, else what the on-device listener recognised.
-        match = observation.transcript if observation.transcript.tokens else observation.recognised_match
-        # Not the first word: the listener's first guess at a sound is often wrong ("but" in the middle of "okay").
-        return self.nats if self.words.intersection(match.tokens[1:]) else 0.0
+        if observation.transcript.tokens:
+            return self.nats if self.words.intersection(observation.transcript.tokens) else 0.0
+        # The listener follows several phrases at once; those with one of the words count by their probability.
+        phrases = observation.recognised.phrases if observation.recognised is not None else ()
+        return self.nats * sum(phrase.said for phrase in phrases if self.words.intersection(phrase.text.split()))
 
 
 def decisions(*, with_source: bool) -> tuple[GateEvent, ...]:

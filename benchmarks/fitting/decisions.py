@@ -47,7 +47,7 @@ KIND_WEIGHT: Mapping[str, float] = {
 """Share of each kind in the loss, however many clips it has."""
 
 MISSED = 1.3
-"""What all missed interruptions cost beside all false ones; chosen on the folds and on half of the telephone speakers."""
+"""What missed interruptions cost beside false ones; chosen on the folds and on half of the telephone speakers."""
 
 SOFTNESS = 0.5
 """Nats over which a decision turns from wrong to right: smaller ones count decisions, larger ones how sure they are."""

@@ -235,11 +235,11 @@ def test_on_real_echo_the_agent_does_not_interrupt_itself_and_the_user_still_doe
 
     assert len(found("farend_singletalk", None)) == 4
     assert found("farend_singletalk", recording_guard()) == []
-    assert len(found("nearend_singletalk", recording_guard())) == 3
+    assert len(found("nearend_singletalk", recording_guard())) >= 3
     assert len(found("doubletalk", recording_guard())) >= 1
     # In the first 3 s of its agent's speech LiveKit lets nothing interrupt by itself.
     assert all(onset < 2.0 for onset in found("farend_singletalk", recording_guard(only_when_found=True)))
-    assert len(found("nearend_singletalk", recording_guard(only_when_found=True))) == 3
+    assert len(found("nearend_singletalk", recording_guard(only_when_found=True))) >= 3
 
 
 def test_a_replay_takes_the_agents_channel_out_of_the_users(tmp_path):

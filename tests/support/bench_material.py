@@ -52,6 +52,24 @@ def voice(seconds: float, *, pitch: float = 120.0, level: float = 0.3) -> npt.ND
     return np.asarray(level * sound / np.abs(sound).max() * np.hanning(times.size) ** 0.25, np.float32)
 
 
+def babble(seconds: float, *, pitch: float = 120.0) -> npt.NDArray[np.float32]:
+    """Four syllables a second, each a burst and a vowel, where `voice` is one long hum."""
+    sound, rng = np.zeros(round(seconds * RATE)), np.random.default_rng(0)
+    times, bursts = np.arange(round(0.2 * RATE)) / RATE, round(0.03 * RATE)
+    vowels = ((700, 1200), (300, 2200), (500, 1000), (600, 1700))
+    count = int(4 * seconds)
+    for place in range(count):
+        first, second = vowels[place % 4]
+        harmonics = np.arange(1, 30) * pitch * (1.1 - 0.2 * place / count)
+        weights = 1.0 / (1.0 + ((harmonics - first) / 150.0) ** 2) + 0.6 / (1.0 + ((harmonics - second) / 250.0) ** 2)
+        start = round(place * 0.25 * RATE)
+        vowel = (weights[:, None] * np.sin(2 * np.pi * harmonics[:, None] * times)).sum(axis=0)
+        sound[start : start + times.size] = vowel * np.hanning(times.size) ** 0.5
+        before = max(start - bursts // 2, 0)
+        sound[before : before + bursts] += rng.normal(0.0, 0.5, bursts)
+    return np.asarray(0.3 * sound / np.abs(sound).max(), np.float32)
+
+
 def noisy(sound: npt.NDArray[np.float32], *, before: float, after: float, seed: int = 1) -> npt.NDArray[np.float32]:
     """A sound in a quiet room, at -66 dBFS."""
     sound = np.concatenate(
