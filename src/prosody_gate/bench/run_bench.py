@@ -132,7 +132,9 @@ def run_bench(
     """
     size = CHUNK[manifest.kind]
     chunks = [manifest.items[start : start + size] for start in range(0, len(manifest.items), size)]
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    # Ray's backend hands nothing back before all is done.
+    streams = getattr(joblib.parallel.get_active_backend()[0], "supports_return_generator", False)
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered" if streams else "list", batch_size=1)
     finished = work(
         joblib.delayed(evaluate_items)(place, chunk, settings, gates, tuple(baselines), str(manifest.path))
         for place, chunk in enumerate(chunks)

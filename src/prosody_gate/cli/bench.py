@@ -146,7 +146,8 @@ def bench(
         typer.Option(
             metavar="ADDRESS",
             rich_help_panel=WORK,
-            help="The cluster's scheduler, or auto for Ray's. Its workers need prosody-gate, and the recordings under the same paths.",
+            help="The cluster's scheduler, or auto for Ray's. Its workers need prosody-gate, and the recordings under "
+            "the same paths.",
         ),
     ] = None,
     as_json: JsonOption = None,
