@@ -17,6 +17,7 @@ pytest.importorskip("uvicorn", reason="the server is not installed: pip install 
 from bargein_server import KEY, SECRET, client, create, serving, status_of, token, window, windows_of
 from gate_timeline import Says
 from loud_speech import sound
+from prosody_gate import GateFactory
 from prosody_gate.server.bargein_session import BargeinSession
 
 STOP = sound(("room", 1.5), ("speech", 0.8))
@@ -334,6 +335,58 @@ def test_a_client_that_says_nothing_at_first_is_dropped(monkeypatch: pytest.Monk
         async with serving() as (url, _), client(url) as one:
             await one.closed()
 
+    run(test)
+
+
+class Notes:
+    """A listener that knows whether it listens."""
+
+    made = 0
+    open = 0
+
+    def __init__(self) -> None:
+        Notes.made += 1
+
+    def start(self, pre_roll: np.ndarray, *, onset: float) -> None:
+        Notes.open += 1
+
+    def push(self, frame: np.ndarray, *, time: float) -> None: ...
+
+    def finish(self, *, time: float) -> None:
+        Notes.open -= 1
+
+    def reset(self) -> None: ...
+
+
+@pytest.mark.parametrize("by_http", [False, True])
+def test_a_client_that_goes_in_mid_overlap_gives_its_listener_back(
+    monkeypatch: pytest.MonkeyPatch, by_http: bool
+) -> None:
+    monkeypatch.setattr("prosody_gate.server.http_windows.REST_AFTER", 0.2)
+
+    async def test() -> None:
+        factory = GateFactory.create(listener=Notes, sources=[Says(0.0)])
+        async with serving(factory=factory, listeners=1) as (url, server):
+            if by_http:
+                async with aiohttp.ClientSession() as http:
+                    await post(http, url, STOP)
+            else:
+                async with client(url) as one:
+                    await one.create()
+                    await one.judge(1, STOP)
+                    assert Notes.open == 1
+                    one.socket.transport.abort()
+            async with asyncio.timeout(5.0):
+                while Notes.open:
+                    await asyncio.sleep(0.05)
+            async with client(url) as other:
+                await other.create()
+                await other.judge(1, STOP)
+                assert Notes.open == 1
+            assert server._listeners is not None
+            assert server._listeners.refused == 0
+
+    Notes.open = 0
     run(test)
 
 

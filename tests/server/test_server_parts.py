@@ -221,6 +221,8 @@ class Gate:
         self.judged.append(int(samples[0]))
         return Judgement(False, (0.5,))
 
+    at_rest = True
+
     def rest(self) -> None: ...
 
 

@@ -124,8 +124,8 @@ class BargeinSession:
             self._drop("no_create")
         elif self._sending_since is not None and now - self._sending_since > SLOWEST_READER:
             self._drop("slow_reader")
-        elif self._job is not None and self._job.at_rest and now - self._last_window > REST_AFTER:
-            self._job.gate.rest()
+        elif self._job is not None and now - self._last_window > REST_AFTER:
+            self._pool.rest(self._job)
 
     async def _read(self) -> None:
         while True:

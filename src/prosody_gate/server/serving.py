@@ -55,6 +55,8 @@ def uvicorn_options(settings: ServerSettings) -> dict[str, Any]:
         "proxy_headers": False,
         "access_log": False,
         "log_level": "warning",
+        # A worker that a busy machine leaves waiting is not hung; killing it would end its calls.
+        "timeout_worker_healthcheck": 30,
         # The sessions have ended by then.
         "timeout_graceful_shutdown": 5,
         "server_header": False,
