@@ -186,3 +186,4 @@ def test_two_workers_share_the_sessions_and_show_their_figures_together() -> Non
     with running_server("--no-listener", "--workers", "2", environment={}) as server:
         asyncio.run(test(server.url))
         assert server.stop() == 0
+        assert "Traceback" not in server.log

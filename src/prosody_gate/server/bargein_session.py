@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ..gate import GateEvent
-from ..session import MetricsRecorder, count_event
+from ..session import MetricsRecorder, collectors, count_event
 from .frames import (
     ProtocolError,
     SessionClose,
@@ -192,8 +192,6 @@ class BargeinSession:
             logger.debug("%s: %s", self.name, event)
         if outcome is Outcome.FAILED:
             self._recorder.errors += 1
-            from ..session import collectors
-
             collectors().errors.inc()
 
     # Sending
