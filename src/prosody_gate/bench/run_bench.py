@@ -42,7 +42,8 @@ def work_on(backend: str, *, jobs: int, scheduler: str | None = None) -> Iterato
     if jobs < 1:
         raise OptionError(f"--jobs: expected 1 or more, got {jobs}")
     if (backend != "loky") != (scheduler is not None):
-        raise OptionError("--backend dask (or ray) and --scheduler ADDRESS: expected both or neither")
+        cluster = "dask" if backend == "loky" else backend
+        raise OptionError(f"--backend {cluster} and --scheduler ADDRESS: expected both or neither")
     if backend == "loky":
         with joblib.parallel_config(backend="loky", n_jobs=jobs):
             yield
