@@ -29,6 +29,7 @@ IN_SDIST = (
     ".ci/run",
     ".github/workflows/check.yml",
     "benchmarks/fit_evidence.py",
+    "deploy/Dockerfile",
     "docs/measurements.md",
     "examples/demo.flac",
     "scripts/test",

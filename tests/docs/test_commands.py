@@ -20,10 +20,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 BLOCK = re.compile(r"^( *)```(?:sh|console|bash)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:python|prosody-gate|scripts/\w+|\.ci/run|PYTHON=)[^`]*)`")
-LOOKED_INTO = ("scripts", "benchmarks", "examples", "tests", "docs", ".ci")
+LOOKED_INTO = ("scripts", "benchmarks", "deploy", "examples", "tests", "docs", ".ci")
 """Folders of the repository whose files a command must name rightly."""
 OPTION = re.compile(r"--[a-z][a-z-]*|-[a-z]")
-PLAIN = {"cd", "git", "grep", "ln", "mkdir", "pip", "uv"}
+PLAIN = {"cd", "curl", "docker", "export", "git", "grep", "kubectl", "ln", "mkdir", "node", "npm", "pip", "serve", "uv"}
 """Commands of others."""
 
 

@@ -36,7 +36,7 @@ NOT_TYPED = ("cd ", "export ", "git clone ")
 SCRIPTS = ("scripts/install", "scripts/demo", "scripts/test", "scripts/build", "scripts/check")
 """They install: the tests look into them instead of running them."""
 
-ONLY_PARSED = ("calibrate --record", "prosody-gate label", "prosody-gate tune")
+ONLY_PARSED = ("calibrate --record", "prosody-gate label", "prosody-gate serve", "prosody-gate tune")
 """Commands that need a microphone, keys or minutes: their own tests run them; here their options are checked."""
 
 BUNDLED_CALL = ["cancel", "cancel", "cancel", "cancel", "cancel", "confirm", "confirm"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from typing import Any
@@ -14,14 +13,14 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the server is not installed: pip install 'prosody-gate[server]'")
 
-from bargein_server import KEY, SECRET, client, create, serving, status_of, token, window, windows_of
+from bargein_server import client, create, serving, status_of, window, windows_of
 from gate_timeline import Says
 from loud_speech import sound
+from prosody_gate import GateFactory
 from prosody_gate.server.bargein_session import BargeinSession
 
 STOP = sound(("room", 1.5), ("speech", 0.8))
 ROOM = sound(("room", 1.2))
-KEYS = {KEY: SECRET}
 
 
 def run(test: Any) -> None:
@@ -101,98 +100,7 @@ def test_sessions_do_not_see_each_other() -> None:
     run(test)
 
 
-# Tokens
-
-
-def tokens() -> dict[str, str | None]:
-    import jwt
-
-    whole = token()
-    head, body, signature = whole.split(".")
-    claims = jwt.decode(whole, options={"verify_signature": False})
-    other = "another-secret-with-as-many-letters"
-    return {
-        "none at all": None,
-        "empty": "",
-        "no token": "gibberish",
-        "three parts of gibberish": "a.b.c",
-        "very long": "x" * 20_000,
-        "expired": token(seconds=-120),
-        "of another secret": token(secret=other),
-        "of another key": token(key="APIother"),
-        "of another key and secret": token(key="APIother", secret=other),
-        "alg none": jwt.encode(claims, None, algorithm="none"),
-        "unsigned": f"{head}.{body}.",
-        "changed": f"{head}.{body[:-2]}AA.{signature}",
-        "without a grant": token(grant=None),
-        "with a grant for nothing": token(grant=False),
-        "with a grant that is no object": jwt.encode(claims | {"inference": "perform"}, SECRET, algorithm="HS256"),
-        "with a grant that is no boolean": jwt.encode(
-            claims | {"inference": {"perform": "yes"}}, SECRET, algorithm="HS256"
-        ),
-        "without an end": jwt.encode({k: v for k, v in claims.items() if k != "exp"}, SECRET, algorithm="HS256"),
-        "not yet valid": jwt.encode(claims | {"nbf": time.time() + 300}, SECRET, algorithm="HS256"),
-        "of HS512": jwt.encode(claims, SECRET * 2, algorithm="HS512"),
-        "without an issuer": jwt.encode({k: v for k, v in claims.items() if k != "iss"}, SECRET, algorithm="HS256"),
-    }
-
-
-def test_every_wrong_token_is_refused_with_401_by_socket_and_by_http() -> None:
-    async def test() -> None:
-        async with serving(keys=KEYS) as (url, _), aiohttp.ClientSession() as http:
-            for name, wrong in tokens().items():
-                # A header of more than 8 kB is not even read.
-                assert await status_of(url, bearer=wrong) == (400 if name == "very long" else 401), name
-                headers = {} if wrong is None else {"Authorization": f"Bearer {wrong}"}
-                async with http.post(url + "/bargein", headers=headers, data=ROOM.tobytes()) as answer:
-                    assert answer.status == 401, name
-                    assert "Traceback" not in await answer.text()
-            assert await status_of(url, Authorization=f"Basic {token()}") == 401
-            assert await status_of(url, bearer=token()) == 101
-            # Clocks differ: LiveKit allows a minute.
-            assert await status_of(url, bearer=token(seconds=-30)) == 101
-
-    run(test)
-
-
-def test_several_keys_have_a_secret_each() -> None:
-    async def test() -> None:
-        keys = KEYS | {"APIother": "another-secret-with-as-many-letters"}
-        async with serving(keys=keys) as (url, _):
-            assert await status_of(url, bearer=token()) == 101
-            assert await status_of(url, bearer=token("APIother", keys["APIother"])) == 101
-            assert await status_of(url, bearer=token("APIother", SECRET)) == 401
-
-    run(test)
-
-
-# Limits
-
-
-def test_more_sessions_than_there_is_room_for_are_refused_with_429() -> None:
-    async def test() -> None:
-        async with serving(max_sessions=2) as (url, _):
-            async with client(url) as one, client(url):
-                assert await status_of(url) == 429
-                async with aiohttp.ClientSession() as http, http.get(url + "/readyz") as answer:
-                    assert answer.status == 503
-                # Those that are in are served on.
-                await one.create()
-                assert (await one.judge(1, ROOM))["type"] == "inference_done"
-            await asyncio.sleep(0.1)
-            assert await status_of(url) == 101
-
-    run(test)
-
-
-def test_a_key_has_no_more_sessions_than_its_own() -> None:
-    async def test() -> None:
-        keys = KEYS | {"APIother": "another-secret-with-as-many-letters"}
-        async with serving(keys=keys, max_sessions_per_key=1) as (url, _), client(url, bearer=token()):
-            assert await status_of(url, bearer=token()) == 429
-            assert await status_of(url, bearer=token("APIother", keys["APIother"])) == 101
-
-    run(test)
+# Load
 
 
 def test_a_client_that_sends_too_fast_has_every_window_answered_and_few_judged() -> None:
@@ -337,6 +245,58 @@ def test_a_client_that_says_nothing_at_first_is_dropped(monkeypatch: pytest.Monk
     run(test)
 
 
+class Notes:
+    """A listener that knows whether it listens."""
+
+    made = 0
+    open = 0
+
+    def __init__(self) -> None:
+        Notes.made += 1
+
+    def start(self, pre_roll: np.ndarray, *, onset: float) -> None:
+        Notes.open += 1
+
+    def push(self, frame: np.ndarray, *, time: float) -> None: ...
+
+    def finish(self, *, time: float) -> None:
+        Notes.open -= 1
+
+    def reset(self) -> None: ...
+
+
+@pytest.mark.parametrize("by_http", [False, True])
+def test_a_client_that_goes_in_mid_overlap_gives_its_listener_back(
+    monkeypatch: pytest.MonkeyPatch, by_http: bool
+) -> None:
+    monkeypatch.setattr("prosody_gate.server.http_windows.REST_AFTER", 0.2)
+
+    async def test() -> None:
+        factory = GateFactory.create(listener=Notes, sources=[Says(0.0)])
+        async with serving(factory=factory, listeners=1) as (url, server):
+            if by_http:
+                async with aiohttp.ClientSession() as http, http.post(url + "/bargein", data=STOP.tobytes()) as answer:
+                    assert answer.status == 200
+            else:
+                async with client(url) as one:
+                    await one.create()
+                    await one.judge(1, STOP)
+                    assert Notes.open == 1
+                    one.socket.transport.abort()
+            async with asyncio.timeout(5.0):
+                while Notes.open:
+                    await asyncio.sleep(0.05)
+            async with client(url) as other:
+                await other.create()
+                await other.judge(1, STOP)
+                assert Notes.open == 1
+            assert server._listeners is not None
+            assert server._listeners.refused == 0
+
+    Notes.open = 0
+    run(test)
+
+
 # The end
 
 
@@ -366,73 +326,6 @@ def test_whoever_is_left_when_the_time_is_over_gets_the_error_that_makes_clients
             assert isinstance(message["session_id"], str)
             assert isinstance(message["message"], str)
             assert await one.closed() == 1001
-
-    run(test)
-
-
-# Clients before Python 1.6.0 and Node 1.4.6
-
-
-async def post(http: aiohttp.ClientSession, url: str, samples: np.ndarray, **query: Any) -> tuple[int, Any]:
-    known = {"threshold": 0.5, "min_frames": 2, "created_at": 7} | query
-    async with http.post(url + "/bargein", params=known, data=samples.tobytes()) as answer:
-        text = await answer.text()
-        return answer.status, json.loads(text) if text.startswith("{") else text
-
-
-def test_an_old_client_gets_its_answers_by_http() -> None:
-    async def test() -> None:
-        async with serving(Says(5.0, after=0.2)) as (url, _), aiohttp.ClientSession() as http:
-            found = [await post(http, url, part, created_at=at) for at, part in enumerate(windows_of(STOP, 24_800))]
-            assert {status for status, _ in found} == {200}
-            answers = [answer for _, answer in found]
-            assert all(set(answer) == {"created_at", "is_bargein", "probabilities"} for answer in answers)
-            assert [answer["created_at"] for answer in answers] == list(range(len(answers)))
-            assert [answer["is_bargein"] for answer in answers].count(True) == 1
-
-    run(test)
-
-
-def test_over_http_one_half_is_what_clients_send_unasked_and_anything_else_is_asked_for() -> None:
-    async def test() -> None:
-        # P = 0.73: not enough for the server's own 0.85.
-        async with serving(Says(1.0)) as (url, _), aiohttp.ClientSession() as http:
-            for threshold, expected in ((0.5, False), (0.6, True), (0.8, False)):
-                _, answer = await post(http, url, STOP, threshold=threshold)
-                assert answer["is_bargein"] is expected
-
-    run(test)
-
-
-@pytest.mark.parametrize(
-    ("query", "says"),
-    [
-        ({"threshold": "high"}, "expected numbers"),
-        ({"threshold": 2}, "between 0 and 1"),
-        ({"threshold": "nan"}, "between 0 and 1"),
-        ({"min_frames": -1}, "min_frames"),
-        ({"created_at": -1}, "created_at"),
-        ({"created_at": "9" * 5_000}, "expected numbers"),
-    ],
-)
-def test_a_wrong_query_is_named_in_one_line(query: dict[str, Any], says: str) -> None:
-    async def test() -> None:
-        async with serving() as (url, _), aiohttp.ClientSession() as http:
-            status, text = await post(http, url, ROOM, **query)
-            assert status == 400
-            assert says in text
-            assert "\n" not in text
-
-    run(test)
-
-
-def test_a_body_that_is_too_long_or_not_whole_is_refused() -> None:
-    async def test() -> None:
-        async with serving() as (url, _), aiohttp.ClientSession() as http:
-            status, text = await post(http, url, np.zeros(200_000, np.int16))
-            assert (status, "at most" in text) == (400, True)
-            async with http.post(url + "/bargein", data=b"abc") as answer:
-                assert answer.status == 400
 
     run(test)
 

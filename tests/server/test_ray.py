@@ -70,4 +70,8 @@ def test_a_wrong_token_is_refused_through_rays_proxy(walked: dict[str, Any]) -> 
 
 
 def test_a_replica_that_is_to_end_waits_for_its_sessions(walked: dict[str, Any]) -> None:
-    assert walked["scaled down"] == {"answered": ["inference_done", "inference_done"], "new": 101}
+    assert walked["scaled down"] == {
+        "answered": ["inference_done", "inference_done"],
+        "new": 101,
+        "waits": True,
+    }

@@ -49,13 +49,17 @@ async def scale_down(url: str) -> dict[str, Any]:
     """Take one of two replicas away while both have sessions."""
     quiet = channel(1.2)
     async with client(url, bearer=token()) as one, client(url, bearer=token()) as other:
-        sessions = [one, other]
-        for session in sessions:
+        for session in (one, other):
             await session.create()
-        await asyncio.to_thread(serve.run, application(SETTINGS, replicas=1), name="gate", blocking=False)
-        await asyncio.sleep(3.0)
-        answered = [(await session.judge(1, quiet))["type"] for session in sessions]
-        return {"answered": answered, "new": await status_of(url, bearer=token())}
+        # It returns once all is as it should be, and that waits for the sessions.
+        down = asyncio.create_task(
+            asyncio.to_thread(serve.run, application(SETTINGS, replicas=1), name="gate", blocking=False)
+        )
+        await asyncio.sleep(4.0)
+        answered = [(await session.judge(1, quiet))["type"] for session in (one, other)]
+        found = {"answered": answered, "new": await status_of(url, bearer=token()), "waits": not down.done()}
+    await down
+    return found
 
 
 def bench(manifest: str, folder: Path) -> bool:

@@ -42,7 +42,8 @@ def work_on(backend: str, *, jobs: int, scheduler: str | None = None) -> Iterato
     if jobs < 1:
         raise OptionError(f"--jobs: expected 1 or more, got {jobs}")
     if (backend != "loky") != (scheduler is not None):
-        raise OptionError("--backend dask (or ray) and --scheduler ADDRESS: expected both or neither")
+        cluster = "dask" if backend == "loky" else backend
+        raise OptionError(f"--backend {cluster} and --scheduler ADDRESS: expected both or neither")
     if backend == "loky":
         with joblib.parallel_config(backend="loky", n_jobs=jobs):
             yield
@@ -132,7 +133,9 @@ def run_bench(
     """
     size = CHUNK[manifest.kind]
     chunks = [manifest.items[start : start + size] for start in range(0, len(manifest.items), size)]
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    # Ray's backend hands nothing back before all is done.
+    streams = getattr(joblib.parallel.get_active_backend()[0], "supports_return_generator", False)
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered" if streams else "list", batch_size=1)
     finished = work(
         joblib.delayed(evaluate_items)(place, chunk, settings, gates, tuple(baselines), str(manifest.path))
         for place, chunk in enumerate(chunks)

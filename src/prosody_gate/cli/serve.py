@@ -126,7 +126,7 @@ def serve(
         LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... prosody-gate serve --host 0.0.0.0
     """
     try:
-        from ..server import ServerSettings, address_of, is_open_to_all
+        from ..server import ServerSettings, address_of, check_port, is_open_to_all
         from ..server import serve as serve_forever
     except ImportError as error:
         raise OptionError(f"serve needs the extra 'server': pip install 'prosody-gate[server]' ({error})") from None
@@ -147,6 +147,9 @@ def serve(
         metrics=metrics,
         playground=playground,
     )
+    # A wrong setting is one line here, and a traceback in a worker.
+    settings.factory()
+    check_port(settings)
     if is_open_to_all(settings):
         warn(f"--no-auth: everybody who reaches {settings.host} may use this server")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -2,7 +2,16 @@
 
 from .app import BargeinServer, create_app
 from .frames import SessionCreate
-from .serving import address_of, is_open_to_all, serve
+from .serving import address_of, check_port, is_open_to_all, serve
 from .settings import ServerSettings
 
-__all__ = ["BargeinServer", "ServerSettings", "SessionCreate", "address_of", "create_app", "is_open_to_all", "serve"]
+__all__ = [
+    "BargeinServer",
+    "ServerSettings",
+    "SessionCreate",
+    "address_of",
+    "check_port",
+    "create_app",
+    "is_open_to_all",
+    "serve",
+]

@@ -225,6 +225,8 @@ class BargeinServer:
         while True:
             for session in list(self._sessions):
                 session.look_after()
+            if self._http is not None:
+                self._http.look_after()
             figures.in_overlap.set(sum(session.in_overlap for session in self._sessions))
             await asyncio.sleep(LOOK_EVERY)
 

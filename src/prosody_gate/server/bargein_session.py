@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ..gate import GateEvent
-from ..session import MetricsRecorder, count_event
+from ..session import MetricsRecorder, collectors, count_event
 from .frames import (
     ProtocolError,
     SessionClose,
@@ -124,8 +124,8 @@ class BargeinSession:
             self._drop("no_create")
         elif self._sending_since is not None and now - self._sending_since > SLOWEST_READER:
             self._drop("slow_reader")
-        elif self._job is not None and self._job.at_rest and now - self._last_window > REST_AFTER:
-            self._job.gate.rest()
+        elif self._job is not None and now - self._last_window > REST_AFTER:
+            self._pool.rest(self._job)
 
     async def _read(self) -> None:
         while True:
@@ -192,8 +192,6 @@ class BargeinSession:
             logger.debug("%s: %s", self.name, event)
         if outcome is Outcome.FAILED:
             self._recorder.errors += 1
-            from ..session import collectors
-
             collectors().errors.inc()
 
     # Sending

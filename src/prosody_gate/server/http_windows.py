@@ -12,7 +12,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from .bargein_session import MakeGate
+from .bargein_session import REST_AFTER, MakeGate
 from .frames import LONGEST_FRAME, MOST_FRAMES, ProtocolError, SessionCreate, Window, read_samples, read_threshold
 from .inference_pool import InferencePool, Job, Outcome
 from .server_metrics import server_collectors
@@ -82,12 +82,21 @@ class HttpWindows:
         job = self._known.get(who)
         if job is None or not job.at_rest:
             # Two clients that cannot be told apart do without what is remembered.
+            alike = self._known.pop(who, None)
+            if alike is not None:
+                alike.left = True
             job = Job(self._make_gate(f"http-{next(self._names)}", settings), _unanswered)
         self._known[who] = job
         self._known.move_to_end(who)
         if len(self._known) > MOST_CLIENTS:
-            self._known.popitem(last=False)
+            self._pool.leave(self._known.popitem(last=False)[1])
         return job
+
+    def look_after(self) -> None:
+        """Forget the clients that have sent nothing for a while."""
+        old = time.monotonic() - REST_AFTER
+        for who in [who for who, job in self._known.items() if job.at_rest and job.since < old]:
+            self._pool.leave(self._known.pop(who))
 
     async def _judge(self, job: Job, window: Window) -> Judgement:
         came = time.monotonic()

@@ -69,6 +69,8 @@ class Job:
         """None once it has been answered, though the work may go on."""
         self.working_since = 0.0
         self.busy = False
+        self.left = False
+        """Whether its client has gone."""
         self.owed: tuple[Judgement, float] | None = None
         """An interruption that was found after its window had been answered, and when."""
 
@@ -93,6 +95,7 @@ class InferencePool:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="prosody-gate-inference")
         self._queue: deque[Job] = deque()
         self._working: set[Job] = set()
+        self._closed = False
         self._look: asyncio.TimerHandle | None = None
 
     @property
@@ -122,20 +125,27 @@ class InferencePool:
             self._look = asyncio.get_running_loop().call_later(LOOK_EVERY, self._answer_overdue)
 
     def leave(self, job: Job) -> None:
-        """The client has gone: nothing of it is answered any more."""
+        """The client has gone: nothing of it is answered any more, and what its gate has borrowed is given back."""
+        job.left = True
         job.waiting = job.working_on = None
         if job in self._queue:
             self._queue.remove(job)
+        self.rest(job)
+
+    def rest(self, job: Job) -> None:
+        """Have a client's gate forget its sound, if nothing of it waits or is worked on."""
+        if self._closed or not job.at_rest or job.gate.at_rest:
+            return
+        job.busy = True
+        future = asyncio.get_running_loop().run_in_executor(self._executor, job.gate.rest)
+        future.add_done_callback(lambda _: self._go_on(job))
 
     def close(self) -> None:
         """End the threads once their windows are done."""
+        self._closed = True
         if self._look is not None:
             self._look.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def run(self, work: Callable[[], None]) -> None:
-        """Have something else done on the same threads, in its turn."""
-        self._executor.submit(work)
 
     def _start_some(self) -> None:
         while self._queue and len(self._working) < self._threads:
@@ -150,7 +160,6 @@ class InferencePool:
 
     def _done(self, job: Job, window: Window, future: asyncio.Future[tuple[Judgement, bool, float]]) -> None:
         self._working.discard(job)
-        job.busy = False
         if not future.cancelled():
             judgement, failed, seconds = future.result()
             if job.working_on is window:
@@ -159,7 +168,14 @@ class InferencePool:
                 job.answer(window, _with_what_is_owed(job, judgement), outcome, seconds)
             elif judgement.interruption:
                 job.owed = judgement, time.monotonic()
-        if job.waiting is not None:
+        self._go_on(job)
+
+    def _go_on(self, job: Job) -> None:
+        """A client's gate is free again."""
+        job.busy = False
+        if job.left:
+            self.rest(job)
+        elif job.waiting is not None:
             self._queue.append(job)
         self._start_some()
 

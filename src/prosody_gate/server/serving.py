@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import tempfile
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from ..errors import OptionError
 from .frames import LONGEST_FRAME
 from .server_metrics import MULTIPROCESS
 from .settings import LOOPBACK, ServerSettings
@@ -53,6 +55,8 @@ def uvicorn_options(settings: ServerSettings) -> dict[str, Any]:
         "proxy_headers": False,
         "access_log": False,
         "log_level": "warning",
+        # A worker that a busy machine leaves waiting is not hung; killing it would end its calls.
+        "timeout_worker_healthcheck": 30,
         # The sessions have ended by then.
         "timeout_graceful_shutdown": 5,
         "server_header": False,
@@ -60,12 +64,7 @@ def uvicorn_options(settings: ServerSettings) -> dict[str, Any]:
 
 
 def serve(settings: ServerSettings) -> None:
-    """Serve until SIGTERM or Ctrl-C; returns once all sessions have ended.
-
-    Raises:
-        ProsodyGateError: A setting cannot be used, or a model is missing.
-    """
-    settings.factory()  # a wrong setting is one line here, a traceback in a worker
+    """Serve until SIGTERM or Ctrl-C; returns once all sessions have ended."""
     os.environ.update(settings.to_environment())
     # uvicorn passes the signal that ended it on; a server that was told to end and did has not failed.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,6 +76,24 @@ def serve(settings: ServerSettings) -> None:
     with tempfile.TemporaryDirectory(prefix="prosody-gate-metrics-") as folder:
         os.environ.setdefault(MULTIPROCESS, folder)
         uvicorn.run(APP, **options)
+
+
+def check_port(settings: ServerSettings) -> None:
+    """Find out whether the server can listen where it is to.
+
+    Raises:
+        OptionError: The port is taken, or the address is not this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(address)
+    except OSError as error:
+        where = f"--host {settings.host} --port {settings.port}"
+        raise OptionError(f"{where}: cannot listen there ({error.strerror or error})") from None
 
 
 def address_of(settings: ServerSettings) -> str:

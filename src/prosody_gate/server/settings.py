@@ -30,7 +30,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     """Address to listen at."""
     port: int = 8080
-    """Port to listen at; 0 for any free one."""
+    """Port to listen at."""
     workers: int = 1
     """Processes. Each uses one core."""
     profile: str = ""
@@ -62,7 +62,7 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("port", 0, 65_535),
+            ("port", 1, 65_535),
             ("workers", 1, 256),
             ("listeners", 1, 100_000),
             ("max_sessions", 1, 1_000_000),
