@@ -239,7 +239,7 @@ async def watch(lags: list[float]) -> None:
 async def measure_all(
     found: list[Scene], *, parallel: int, frames: list[float], lags: list[float]
 ) -> dict[str, dict[str, Measured]]:
-    """Run all rules over all scenes, `parallel` pipelines at a time; notes what frames cost and how late timers come."""
+    """Run all rules over all scenes, `parallel` pipelines at a time; notes what frames cost, and how timers lag."""
     results = {rule.name: {kind: Measured() for kind in KINDS} for rule in RULES}
     watcher = asyncio.create_task(watch(lags))
     free = asyncio.Semaphore(parallel)

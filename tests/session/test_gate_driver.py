@@ -167,3 +167,16 @@ def test_what_is_held_while_a_tool_runs_is_released_where_the_gate_may_hold_noth
     assert driven.events == ["hold", "release"]
     driven.audio("-" * 100)
     assert driven.events == ["hold", "release"]
+
+
+def test_an_end_of_the_agents_speech_counts_from_when_it_was_not_from_when_it_is_told() -> None:
+    told_late, told_at_once = Driven(), Driven()
+    for driven in (told_late, told_at_once):
+        driven.driver.agent_changed(True)
+        driven.audio("-" * 5 + "s" * 5 + "-" * 28)  # the speech ended 0.9 s ago
+        assert driven.events == ["hold"]
+        ended = driven.driver.time
+        driven.driver.time += 0.2
+        driven.driver.agent_changed(False, at=ended if driven is told_late else None)
+    assert told_late.events == ["hold", "release"]
+    assert told_at_once.events == ["hold", "cancel"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prosody_gate import GateEvent, GateEventKind
-from prosody_gate.session import MetricsRecorder
+from prosody_gate.session import MetricsRecorder, SessionCounter, collectors
 
 
 def test_the_percentiles_are_numpys():
@@ -31,3 +31,15 @@ def test_the_time_held_is_from_hold_to_decision() -> None:
     assert (metrics.held, metrics.cancelled, metrics.reasons) == (1, 1, {"cancel/evidence": 1})
     assert metrics.time_held == pytest.approx(1.25)
     assert metrics.confirm_latency_p50 is None
+
+
+def test_a_session_counts_for_itself_and_for_the_process_and_a_warm_up_for_neither_but_itself() -> None:
+    errors = collectors().errors
+    before = errors._value.get()
+    counter, warm_up = SessionCounter(), SessionCounter(for_prometheus=False)
+    for each in (counter, warm_up):
+        each.count(GateEvent(GateEventKind.HOLD, 1, 1.0, 1.1, 0.1, "speech", 0.5, {"prior": 0.0}))
+        each.count_error()
+        each.count_dropped_transcript()
+        assert (each.metrics.held, each.metrics.errors, each.metrics.transcripts_dropped) == (1, 1, 1)
+    assert errors._value.get() == before + 1

@@ -88,6 +88,20 @@ class LoudDetector:
         return float(np.abs(frame).mean())
 
 
+class AtOnce:
+    """The listener without its thread, which knows nothing of a clock that jumps."""
+
+    def __init__(self, listener: Any) -> None:
+        self._listener = listener
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listener, name)
+
+    def prepare(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Notes(FrameProcessor):
     """Keeps what passes, with the time of the call."""
 
@@ -141,9 +155,9 @@ def strategies(**stop: Any) -> UserTurnStrategies:
 class PipecatCall:
     """A pipeline with the gate, driven step by step; used as `async with` in `run_virtual(main, monotonic=True)`.
 
-    `await call.audio("-" * 10 + "s" * 20)` is 10 windows (32 ms each) of silence, then 20 of speech; with `real` the
-    VADs are Silero and `await call.sound("stop")` plays what was recorded. `confirm_at` are the stream times at which
-    the evidence speaks for an interruption.
+    `await call.audio("-" * 10 + "s" * 20)` is 10 windows (32 ms each) of silence, then 20 of speech. With `real` the
+    VADs are Silero, the gate is as it ships, and `await call.sound("stop")` plays what was recorded. `confirm_at` are
+    the stream times at which the evidence speaks for an interruption.
     """
 
     def __init__(
@@ -164,8 +178,10 @@ class PipecatCall:
         analyzer = vad or (SileroVADAnalyzer() if real else LoudIsSpeech())
         self.gate: ProsodyGate | None = None
         if gated:
-            own: dict[str, Any] = {} if real else {"sources": [ConfirmAt(*confirm_at)]}
-            self.gate = ProsodyGate(vad_analyzer=analyzer, **{"listener": False, **own, **(gate or {})})
+            own: dict[str, Any] = {} if real else {"sources": [ConfirmAt(*confirm_at)], "listener": False}
+            self.gate = ProsodyGate(vad_analyzer=analyzer, **{**own, **(gate or {})})
+            if real and self.gate._listener is not None:
+                self.gate._listener = AtOnce(self.gate._listener._listener)  # type: ignore[assignment]
             if not real:
                 self.gate._audio._detector = LoudDetector()  # type: ignore[assignment]
         self.decisions: list[Any] = []
