@@ -124,9 +124,9 @@ def main() -> None:
         for name, folder in (("off", None), ("on", Path(temporary) / "recorded"), ("off again", None)):
             run = asyncio.run(session(options.overlaps, folder, quota_mb=options.quota_mb, pace=options.pace))
             grown = (run.memory[-1] - run.memory[len(run.memory) // 10]) / 1e6
-            print(
-                f"recording {name}: event loop late by {_milliseconds(run.late)}; a frame {_milliseconds(run.pushes)}"
-            )
+            print(f"recording {name}: event loop late by {_milliseconds(run.late)}")
+            print(f"  processor time of a frame {_milliseconds(run.pushes)}, mean {1e3 * np.mean(run.pushes):.4f}")
+            print(f"  other threads {1e3 * run.others / options.overlaps:.2f} ms an overlap")
             print(f"  memory {run.memory[-1] / 1e6:.0f} MB, grown by {grown:+.1f} MB since the first tenth")
             if run.counts is not None:
                 print(f"  written {run.counts.written}, dropped {dict(run.counts.dropped)}")
