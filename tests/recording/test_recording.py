@@ -89,9 +89,8 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_an_overlap_is_a_clip_and_a_line_with_two_seconds_around_it(recorded: Path) -> None:
-    assert sorted(path.name for path in recorded.iterdir()) == [
-        "20260101T000000Z-call-0001.flac", "20260101T000000Z-call-0001.json", "20260101T000000Z-call-0002.flac", "20260101T000000Z-call-0002.json",
-    ]  # fmt: skip
+    names = [f"20260101T000000Z-call-{number:04d}{suffix}" for number in (1, 2) for suffix in (".flac", ".json")]
+    assert sorted(path.name for path in recorded.iterdir()) == names
     for fields in lines(recorded):
         start, end = fields["overlap"]
         decided = fields["decisions"][-1]["time"]

@@ -204,7 +204,9 @@ class Comparison:
             if total.before.of:
                 name = "interruptions caught" if total.label == INTERRUPTION else "others left alone"
                 sure = "" if total.change.low > 0.0 or total.change.high < 0.0 else ", which may be chance"
-                change = f"{100 * total.change.value:+.1f} points{sure}" if total.mended or total.broken else "unchanged"
+                change = (
+                    f"{100 * total.change.value:+.1f} points{sure}" if total.mended or total.broken else "unchanged"
+                )
                 parts.append(f"{name} {_percent(total.before)} -> {_percent(total.after)} ({change})")
         return f"{both} events in both: {mended} mended, {broken} broken; " + "; ".join(parts)
 
