@@ -32,7 +32,9 @@ class LoadRun:
     late: list[float]
     """How late (s) the event loop woke a task that sleeps for a millisecond at a time."""
     pushes: list[float]
-    """How long (s) one frame took."""
+    """How much processor time (s) one frame took in the event loop's thread: the same on a busy machine."""
+    others: float
+    """Processor time (s) of all other threads together: the recorder's."""
     memory: list[float]
     """Of the process, in bytes, after each tenth of the overlaps."""
     largest: int
@@ -47,7 +49,7 @@ async def session(overlaps: int, folder: Path | None, *, quota_mb: float, pace: 
         recorder = OverlapRecorder(RecordOptions(folder=folder, quota_mb=quota_mb))
     driver = GateDriver(Gate(expects_transcripts=True), on_event=lambda event: None, on_error=_raise, watcher=recorder)
     driver.attached = True
-    run = LoadRun([], [], [], 0, None)
+    run = LoadRun([], [], 0.0, [], 0, None)
     speech = np.random.default_rng(1).normal(0.0, 0.05, 512).astype(np.float32)
     silence = (speech * 0.01).astype(np.float32)
     ended = asyncio.Event()
@@ -62,11 +64,12 @@ async def session(overlaps: int, folder: Path | None, *, quota_mb: float, pace: 
         frame = speech if probability else silence
         for _ in range(round(seconds / FRAME)):
             driver.time += FRAME
-            began = time.perf_counter()
+            began = time.thread_time()
             driver.push(frame.copy(), probability)
-            run.pushes.append(time.perf_counter() - began)
+            run.pushes.append(time.thread_time() - began)
             await asyncio.sleep(pace)
 
+    before = time.process_time() - time.thread_time()
     watching = asyncio.create_task(watch())
     driver.agent_changed(True)
     for number in range(overlaps):
@@ -84,6 +87,8 @@ async def session(overlaps: int, folder: Path | None, *, quota_mb: float, pace: 
     if recorder is not None and folder is not None:
         recorder.close(wait=30.0)
         run.counts = recorder.counts
+    run.others = time.process_time() - time.thread_time() - before
+    if folder is not None:
         run.largest = max(run.largest, _size(folder))
     return run
 
@@ -119,9 +124,9 @@ def main() -> None:
         for name, folder in (("off", None), ("on", Path(temporary) / "recorded"), ("off again", None)):
             run = asyncio.run(session(options.overlaps, folder, quota_mb=options.quota_mb, pace=options.pace))
             grown = (run.memory[-1] - run.memory[len(run.memory) // 10]) / 1e6
-            print(
-                f"recording {name}: event loop late by {_milliseconds(run.late)}; a frame {_milliseconds(run.pushes)}"
-            )
+            print(f"recording {name}: event loop late by {_milliseconds(run.late)}")
+            print(f"  processor time of a frame {_milliseconds(run.pushes)}, mean {1e3 * np.mean(run.pushes):.4f}")
+            print(f"  other threads {1e3 * run.others / options.overlaps:.2f} ms an overlap")
             print(f"  memory {run.memory[-1] / 1e6:.0f} MB, grown by {grown:+.1f} MB since the first tenth")
             if run.counts is not None:
                 print(f"  written {run.counts.written}, dropped {dict(run.counts.dropped)}")

@@ -365,3 +365,57 @@ def test_linked_sound_plays_and_a_missing_clip_or_a_bad_line_is_said(browser: An
     watched.until("document.getElementById('audio').currentTime > 1.7")
     assert watched.errors == []
     watched.context.close()
+
+
+def test_the_page_of_a_report_shows_what_was_right_and_what_was_wrong(browser: Any, made: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from prosody_gate.recording import set_label
+
+    recorded = tmp_path / "recorded"
+    shutil.copytree(made / "recorded", recorded)
+    labels = ["backchannel", "interruption", "backchannel", "nonspeech", "noise", "interruption", "interruption"]
+    for path, label in zip(overlap_files(recorded), labels, strict=True):
+        set_label(path, label)
+    cli("bench", recorded, "--json", tmp_path / "report.json", "--jobs", 1, "-q")
+    assert "7 events of 7 recordings" in cli("page", tmp_path / "report.json", "--output", tmp_path / "page.html")
+    outcomes = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["outcomes"]
+    watched = Watched(browser)
+    page = watched.open(tmp_path / "page.html")
+    assert len(rows(page)) == 7
+    page.select_option("[name=label]", "-wrong")
+    assert len(rows(page)) == sum(not outcome["right"] for outcome in outcomes) > 0
+    assert all(row.endswith("wrong") for row in rows(page))
+    page.locator(".row").nth(0).click()
+    page.keyboard.press(" ")
+    watched.until("document.getElementById('audio').currentTime > 1.8")
+    assert watched.errors == []
+    assert watched.network == []
+    watched.context.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("report.json", "{", "not JSON; expected a recording, a folder of recorded overlaps, or a report"),
+        ("report.json", "{}", "has no outcomes"),
+        (
+            "report.json",
+            '{"manifest": "gone.jsonl", "outcomes": []}',
+            "was made with gone.jsonl, which is not beside it",
+        ),
+        ("call.wav", "no sound", "is not audio in a known format"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    ran = CliRunner().invoke(app, ["page", str(tmp_path / name), "--output", str(tmp_path / "page.html")])
+    assert ran.exit_code == 2
+    assert message in ran.output
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_folder_without_recorded_overlaps_is_one_line(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, ["page", str(tmp_path), "--output", str(tmp_path / "page.html")])
+    assert ran.exit_code == 2
+    assert "has no recorded overlaps; expected a folder that a call was recorded in" in ran.output

@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recorded(folder: Path) -> Path:
-    stream = Stream(folder, call="call")
+    stream = Stream(folder, call="20260101T000000Z-call")
     stream.overlap("okay")
     stream.overlap("stop")
     stream.close()
@@ -89,9 +89,8 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_an_overlap_is_a_clip_and_a_line_with_two_seconds_around_it(recorded: Path) -> None:
-    assert sorted(path.name for path in recorded.iterdir()) == [
-        "call-0001.flac", "call-0001.json", "call-0002.flac", "call-0002.json",
-    ]  # fmt: skip
+    names = [f"20260101T000000Z-call-{number:04d}{suffix}" for number in (1, 2) for suffix in (".flac", ".json")]
+    assert sorted(path.name for path in recorded.iterdir()) == names
     for fields in lines(recorded):
         start, end = fields["overlap"]
         decided = fields["decisions"][-1]["time"]
@@ -172,20 +171,20 @@ def test_a_share_is_drawn_by_chance_and_the_rest_is_counted(folder: Path) -> Non
 
 
 def test_the_quota_is_kept_and_what_has_a_label_stays(folder: Path) -> None:
-    stream = Stream(folder, quota_mb=1.0, call="call")
+    stream = Stream(folder, quota_mb=1.0, call="20260101T000000Z-call")
     stream.overlap("okay")
-    while not (folder / "call-0001.json").exists():
+    while not (folder / "20260101T000000Z-call-0001.json").exists():
         time.sleep(0.005)
-    set_label(folder / "call-0001.json", "backchannel")
+    set_label(folder / "20260101T000000Z-call-0001.json", "backchannel")
     biggest = 0
     for _ in range(40):
         stream.overlap("okay")
-        biggest = max(biggest, sum(path.stat().st_size for path in folder.glob("call-*") if path.exists()))
+        biggest = max(biggest, sum(path.stat().st_size for path in folder.glob("2026*") if path.exists()))
     stream.close()
     names = [path.stem for path in overlap_files(folder)]
     assert biggest <= 1_000_000
-    assert names[0] == "call-0001"
-    assert names[-1] == "call-0041"
+    assert names[0] == "20260101T000000Z-call-0001"
+    assert names[-1] == "20260101T000000Z-call-0041"
     assert 2 < len(names) < 41
     assert stream.recorder.counts.dropped == {}
 
@@ -197,9 +196,11 @@ def test_where_all_that_is_there_has_a_label_new_ones_are_dropped_and_counted(fo
     stream.close()
     for path in overlap_files(folder):
         set_label(path, "backchannel")
-    padding = folder / "padding.flac"
+    padding = folder / "20260101T000000Z-padding-0001.flac"
     padding.write_bytes(bytes(900_000))
-    (folder / "padding.json").write_text((overlap_files(folder)[0]).read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "20260101T000000Z-padding-0001.json").write_text(
+        (overlap_files(folder)[0]).read_text(encoding="utf-8"), encoding="utf-8"
+    )
     again = Stream(folder, quota_mb=1.0)
     again.overlap("okay")
     again.close()
@@ -207,27 +208,27 @@ def test_where_all_that_is_there_has_a_label_new_ones_are_dropped_and_counted(fo
 
 
 def test_what_is_too_old_is_deleted_labelled_or_not(recorded: Path) -> None:
-    set_label(recorded / "call-0001.json", "backchannel")
+    set_label(recorded / "20260101T000000Z-call-0001.json", "backchannel")
     old = time.time() - 31 * 86_400
     for path in recorded.iterdir():
         os.utime(path, (old, old))
-    stream = Stream(recorded, call="new", keep_days=30.0)
+    stream = Stream(recorded, call="20260102T000000Z-new", keep_days=30.0)
     stream.overlap("okay")
     stream.close()
-    assert [path.stem for path in overlap_files(recorded)] == ["new-0001"]
+    assert [path.stem for path in overlap_files(recorded)] == ["20260102T000000Z-new-0001"]
 
 
 def test_what_a_crash_has_left_is_removed_after_an_hour(recorded: Path) -> None:
-    half, orphan = recorded / ".x.flac.123.part", recorded / "lost-0001.flac"
+    half, orphan = recorded / ".20260101T000000Z-x-0001.flac.123.part", recorded / "20260101T000000Z-lost-0001.flac"
     for path in (half, orphan):
         path.write_bytes(b"half")
         os.utime(path, (time.time() - 4000.0,) * 2)
-    stream = Stream(recorded, call="new")
+    stream = Stream(recorded, call="20260102T000000Z-new")
     stream.overlap("okay")
     stream.close()
     assert not half.exists()
     assert not orphan.exists()
-    assert (recorded / "call-0001.flac").exists()
+    assert (recorded / "20260101T000000Z-call-0001.flac").exists()
 
 
 def test_a_clip_that_cannot_be_written_whole_leaves_nothing_behind(
@@ -310,7 +311,7 @@ def test_the_clip_is_as_loud_as_the_microphone_whatever_the_gain_of_the_profile(
 
 
 def test_overlaps_that_lie_in_the_clip_of_another_do_not_count_there(folder: Path) -> None:
-    stream = Stream(folder, call="call")
+    stream = Stream(folder, call="20260101T000000Z-call")
     stream.sound(2.5, 0.0)
     for text in ("okay", "stop"):
         stream.sound(0.4, 1.0)
@@ -331,17 +332,21 @@ def test_overlaps_that_lie_in_the_clip_of_another_do_not_count_there(folder: Pat
 def test_the_folder_is_a_manifest_and_what_has_no_label_is_counted(recorded: Path) -> None:
     with pytest.raises(ManifestError, match="none of its 2 recorded overlaps has a label; prosody-gate label"):
         read_manifest(recorded)
-    set_label(recorded / "call-0002.json", "interruption")
+    set_label(recorded / "20260101T000000Z-call-0002.json", "interruption")
     manifest = read_manifest(recorded)
     assert manifest.kind == "calls"
     assert manifest.unlabelled == 1
     (call,) = manifest.items
-    assert (call.name, call.group, call.events[0].label) == ("call-0002.flac", "call", "interruption")
+    assert (call.name, call.group, call.events[0].label) == (
+        "20260101T000000Z-call-0002.flac",
+        "20260101T000000Z-call",
+        "interruption",
+    )
     assert call.transcripts is not None
 
 
 def test_a_label_is_put_taken_away_and_keeps_the_age(recorded: Path) -> None:
-    path = recorded / "call-0001.json"
+    path = recorded / "20260101T000000Z-call-0001.json"
     old = time.time() - 1000.0
     os.utime(path, (old, old))
     set_label(path, "noise")
@@ -362,23 +367,23 @@ def test_a_label_is_put_taken_away_and_keeps_the_age(recorded: Path) -> None:
     ],
 )
 def test_a_bad_line_is_named_and_the_rest_is_read(recorded: Path, content: str, problem: str) -> None:
-    set_label(recorded / "call-0001.json", "backchannel")
-    (recorded / "call-0002.json").write_text(content, encoding="utf-8")
+    set_label(recorded / "20260101T000000Z-call-0001.json", "backchannel")
+    (recorded / "20260101T000000Z-call-0002.json").write_text(content, encoding="utf-8")
     with pytest.raises(RecordingError, match=problem):
-        read_line(recorded / "call-0002.json")
+        read_line(recorded / "20260101T000000Z-call-0002.json")
     manifest = read_manifest(recorded)
     assert len(manifest.items) == 1
     assert problem in manifest.skipped[0].problem
-    assert str(recorded / "call-0002.json") in manifest.skipped[0].problem
+    assert str(recorded / "20260101T000000Z-call-0002.json") in manifest.skipped[0].problem
 
 
 def test_a_missing_clip_is_named_and_the_rest_is_read(recorded: Path) -> None:
     for path in overlap_files(recorded):
         set_label(path, "backchannel")
-    (recorded / "call-0001.flac").unlink()
+    (recorded / "20260101T000000Z-call-0001.flac").unlink()
     manifest = read_manifest(recorded)
     assert len(manifest.items) == 1
-    assert "call-0001.flac: no such file" in manifest.skipped[0].problem
+    assert "20260101T000000Z-call-0001.flac: no such file" in manifest.skipped[0].problem
 
 
 @pytest.mark.parametrize(
@@ -424,3 +429,16 @@ def test_run_cannot_record_a_part(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 2
     assert "--record: records the overlaps of a whole recording" in ran.output
+
+
+def test_files_of_others_in_the_folder_are_never_deleted(recorded: Path) -> None:
+    theirs = [recorded / name for name in ("call.flac", "notes.json", ".x.part", "20260101.json")]
+    for path in theirs:
+        path.write_bytes(bytes(700_000))
+        os.utime(path, (time.time() - 400 * 86_400,) * 2)
+    stream = Stream(recorded, call="20260102T000000Z-new", keep_days=1.0, quota_mb=1.0)
+    for _ in range(4):
+        stream.overlap("okay")
+    stream.close()
+    assert all(path.exists() for path in theirs)
+    assert stream.recorder.counts.written == 4

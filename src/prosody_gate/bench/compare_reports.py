@@ -204,10 +204,10 @@ class Comparison:
             if total.before.of:
                 name = "interruptions caught" if total.label == INTERRUPTION else "others left alone"
                 sure = "" if total.change.low > 0.0 or total.change.high < 0.0 else ", which may be chance"
-                parts.append(
-                    f"{name} {_percent(total.before)} -> {_percent(total.after)} "
-                    f"({100 * total.change.value:+.1f} points{sure})"
+                change = (
+                    f"{100 * total.change.value:+.1f} points{sure}" if total.mended or total.broken else "unchanged"
                 )
+                parts.append(f"{name} {_percent(total.before)} -> {_percent(total.after)} ({change})")
         return f"{both} events in both: {mended} mended, {broken} broken; " + "; ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:

@@ -176,13 +176,13 @@ class PageClip:
     def to_dict(self) -> dict[str, Any]:
         """The recording as the page's script reads it; columns of numbers in base64."""
         per_second = 200 if self.duration < LONG else 100
-        names = dict.fromkeys(name for point in self.trace for name in point.evidence)
+        evidence = self._evidence()
+        names = dict.fromkeys(name for shares in evidence for name in shares)
         shown = {
-            name: _column([point.evidence.get(name, math.nan) for point in self.trace], 100.0)
+            name: _column([shares.get(name, math.nan) for shares in evidence], 100.0)
             for name in names
-            if any(point.evidence.get(name) for point in self.trace)
+            if any(shares.get(name) for shares in evidence)
         }
-        loudest = 0 if self.user is None else int(np.abs(self.user.astype(np.int32)).max(initial=0))
         return {
             "duration": round(self.duration, 3),
             "link": self.link,
@@ -190,7 +190,8 @@ class PageClip:
             "perSecond": per_second,
             "peaks": _peaks(self.user, per_second),
             "agentPeaks": _peaks(self.agent, per_second),
-            "loudest": math.ceil(loudest / 256),
+            "loudest": _loudest(self.user),
+            "agentLoudest": _loudest(self.agent),
             "first": round(self.trace[0].time, 4) if self.trace else 0.0,
             "step": FRAME_DURATION,
             "speech": _column([point.speech_probability for point in self.trace], 1000.0),
@@ -207,6 +208,21 @@ class PageClip:
                 for event in sorted(self.events, key=lambda event: event.time)
             ],
         }
+
+    def _evidence(self) -> list[Mapping[str, float]]:
+        """Each frame's shares; at the frame of a decision those that it was made with, for nothing is held after it."""
+        shares = [point.evidence for point in self.trace]
+        if self.trace:
+            for event in self.events:
+                place = round((event.time - self.trace[0].time) / FRAME_DURATION)
+                if 0 <= place < len(shares) and not shares[place]:
+                    shares[place] = event.evidence
+        return shares
+
+
+def _loudest(samples: Samples | None) -> int:
+    """The largest sample, as an 8-bit number."""
+    return 0 if samples is None else math.ceil(int(np.abs(samples.astype(np.int32)).max(initial=0)) / 256)
 
 
 def _column(values: Sequence[float], scale: float) -> str:

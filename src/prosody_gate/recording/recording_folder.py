@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ ROOM: Final = 0.9
 """To what part of the quota the folder is emptied once it is full, so that not every overlap empties it anew."""
 
 DAY: Final = 86_400.0
+
+OURS: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]+-\d{4,}")
+"""Names that `overlap_name` gives. Nothing else is ever deleted: the folder may have been somebody's before."""
 
 
 def overlap_name(call: str, number: int) -> str:
@@ -70,7 +74,7 @@ class RecordingFolder:
 
     Args:
         path: The folder; made, for its owner alone, where it is missing.
-        quota: Bytes that all files in it may have.
+        quota: Bytes that all recordings in it may have.
         keep_days: Days after which a recording is deleted, labelled or not; None for never.
         clock: The wall clock, in seconds since 1970.
 
@@ -148,6 +152,8 @@ class RecordingFolder:
             else:
                 used += one.size
         for part in self.path.glob(f".*{PART}"):
+            if OURS.match(part.name, 1) is None:
+                continue
             try:
                 if now - part.stat().st_mtime > ABANDONED:
                     part.unlink()
@@ -185,7 +191,7 @@ class RecordingFolder:
         with os.scandir(self.path) as entries:
             for entry in entries:
                 stem, suffix = os.path.splitext(entry.name)
-                if suffix not in (LINE, CLIP) or entry.name.startswith("."):
+                if suffix not in (LINE, CLIP) or OURS.fullmatch(stem) is None:
                     continue
                 try:
                     status = entry.stat()

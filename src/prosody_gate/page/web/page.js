@@ -198,8 +198,8 @@ function element(name, className, text) {
 function fillRow(button, at) {
   const item = meta.items[at];
   const right = rightOf(at);
-  const mark = right === null ? '' : right ? ' ✓' : ' ✗ wrong';
-  const label = element('span', right === false ? 'label wrong' : 'label', `${labels.get(at) || '–'}${mark}`);
+  const mark = right === null ? '' : right ? '✓ ' : '✗ ';
+  const label = element('span', right === false ? 'label wrong' : 'label', `${mark}${labels.get(at) || '–'}`);
   button.replaceChildren(
     element('span', `kind ${item.kind}`, `${KINDS[item.kind]?.[0] ?? '○'} ${item.kind || 'nothing'}`),
     element('span', '', item.when || clock(item.onset)), element('span', '', item.latency === null ? '' : `+${seconds(item.latency)}`),
@@ -497,7 +497,7 @@ function line(context, values, y, ink, dash) {
   context.setLineDash([]);
   context.lineWidth = 1;
 }
-function paintWave(context, track, levels, ink) {
+function paintWave(context, track, levels, loudest, ink) {
   if (!levels.length) { return; }
   const width = tracks.clientWidth - LEFT;
   const wanted = (view[1] - view[0]) * clip.perSecond / width;
@@ -506,7 +506,7 @@ function paintWave(context, track, levels, ink) {
   const perSecond = clip.perSecond / 4 ** level;
   const peaks = levels[level];
   const middle = track.top + track.height / 2;
-  const scale = (track.height / 2 - 2) / Math.max(clip.loudest, 8);
+  const scale = (track.height / 2 - 2) / Math.max(loudest, 8);
   const first = Math.max(Math.floor(view[0] * perSecond), 0);
   const last = Math.min(Math.ceil(view[1] * perSecond), peaks.length / 2 - 1);
   context.fillStyle = ink;
@@ -539,9 +539,9 @@ function paintAgentSpans(context, track) {
 }
 function paintUser(context, track) {
   paintAgentSpans(context, track);
-  paintWave(context, track, clip.pyramid[0], colour('wave'));
+  paintWave(context, track, clip.pyramid[0], clip.loudest, colour('wave'));
 }
-function paintAgent(context, track) { paintWave(context, track, clip.pyramid[1], colour('agent-ink')); }
+function paintAgent(context, track) { paintWave(context, track, clip.pyramid[1], clip.agentLoudest, colour('agent-ink')); }
 function rangeOf(values, low, high) {
   let least = low;
   let most = high;
