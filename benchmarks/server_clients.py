@@ -76,6 +76,7 @@ class RunningServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -133,7 +134,7 @@ class RunningServer:
     def close(self) -> None:
         """End the process, however it is."""
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)  # its workers too
         self.process.wait(5)
         self._reader.join(5)
 
