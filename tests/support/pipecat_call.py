@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams
 from pipecat.frames.frames import (
@@ -60,8 +61,7 @@ def recorded(what: str, rate: int = RATE) -> np.ndarray:
     begin, end = SAID[what]
     samples, own = soundfile.read(DEMO, dtype="int16", start=round(begin * RATE), stop=round(end * RATE))
     assert own == RATE
-    mono = samples[:, 1]
-    return mono[:: RATE // rate] if rate < RATE else mono
+    return np.asarray(soxr.resample(samples[:, 1], RATE, rate), np.int16)
 
 
 class LoudIsSpeech(VADAnalyzer):
