@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,11 +42,12 @@ class LabelServer:
     def __init__(self, save: SaveLabel, *, port: int = 0) -> None:
         self._token = secrets.token_urlsafe(16)
         self._save = save
+        self._saving = threading.Lock()
         self._sounds: list[Path] = []
         self._page = b""
         handler = type("Handler", (_Handler,), {"owner": self})
         try:
-            self._server = ThreadingHTTPServer((HOST, port), handler)
+            self._server = _Server((HOST, port), handler)
         except OSError as error:
             raise OptionError(
                 f"--port {port}: cannot be listened on ({error.strerror}); expected a free port"
@@ -83,6 +86,13 @@ class LabelServer:
         self._server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that asks for no more of a file is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     owner: LabelServer
     protocol_version = "HTTP/1.1"
@@ -113,7 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
             key, label = fields["key"], fields["label"]
             if self.path != self.owner.saves or label not in (None, *LABELS):
                 raise ValueError
-            self._answer(200, {"file": self.owner._save(key, label).name})
+            with self.owner._saving:
+                file = self.owner._save(key, label).name
+            self._answer(200, {"file": file})
         except KeyError:
             self._answer(404, {"error": "there is no such overlap"})
         except (ValueError, TypeError):

@@ -155,8 +155,9 @@ def page_of_folder(folder: Path, *, link: Callable[[Path], str] | None = None, p
     for done, path in enumerate(overlap_files(folder), start=1):
         try:
             fields = read_line(path)
-            item = _recorded_item(fields, place=len(items))
+            item = _recorded_item(fields, place=len(items), key=path.stem)
             _trace(fields["trace"], None, None)
+            line = _line_of(fields)
             missing = _missing_sound(path, fields)
         except RecordingError as error:
             problems.append(str(error))
@@ -164,9 +165,9 @@ def page_of_folder(folder: Path, *, link: Callable[[Path], str] | None = None, p
             problems.append(f"{path}: is damaged ({error}); expected one recorded overlap")
         else:
             address = None if link is None or missing else link(path.parent / str(fields["audio"]))
-            clips.append(partial(_recorded_clip, path, address))
+            clips.append(partial(_clip_of, path, address))
             items.append(item)
-            lines.append(_line_of(fields))
+            lines.append(line)
             has_agent = has_agent or "agent_audio" in fields
             if missing:
                 problems.append(missing)
@@ -197,8 +198,19 @@ def _told(problems: Sequence[str]) -> list[str]:
 def _line_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The line of a manifest of calls, without the overlap's own label."""
     kept = ("audio", "user_channel", "agent", "speaker", "transcripts")
-    neighbours = [event for event in fields["events"] if event.get("set") == "neighbour"]
+    neighbours = [event for event in fields["events"] if isinstance(event, dict) and event.get("set") == "neighbour"]
     return {**{name: fields[name] for name in kept if name in fields}, "events": neighbours}
+
+
+def _clip_of(path: Path, link: str | None) -> PageClip:
+    """The clip of a recorded overlap; an empty one that says why where its file is damaged, or gone by now."""
+    try:
+        return _recorded_clip(path, link)
+    except RecordingError as error:
+        missing = str(error)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        missing = f"{path}: is damaged ({error}); expected one recorded overlap"
+    return PageClip(duration=1.0, missing=missing)
 
 
 def _recorded_clip(path: Path, link: str | None) -> PageClip:
@@ -244,14 +256,14 @@ def _missing_sound(path: Path, fields: Mapping[str, Any]) -> str:
     return ""
 
 
-def _recorded_item(fields: Mapping[str, Any], *, place: int) -> PageItem:
+def _recorded_item(fields: Mapping[str, Any], *, place: int, key: str) -> PageItem:
     name, speech = str(fields["name"]), Span(*map(float, fields["overlap"]))
     about = {key: fields[key] for key in ("at", "profile", "prosody_gate", "source") if fields.get(key) is not None}
     return PageItem.of_events(
         [_event(event) for event in fields["decisions"]],
         options=_options(fields.get("options")),
         clip=place,
-        key=name,
+        key=key,
         name=name,
         onset=speech.start,
         end=speech.end,

@@ -163,7 +163,7 @@ class RecordingFolder:
 
     def _make_room(self, size: int, *, but: str) -> bool:
         """Delete the oldest overlaps that nobody has labelled."""
-        stored = sorted(self._stored())
+        stored = sorted(self._stored(), key=lambda one: (one.changed, one.name))
         self._used = sum(one.size for one in stored if one.name != but)
         for one in stored:
             if self._used + size <= self._quota * ROOM:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from .bargein_session import REST_AFTER, MakeGate
@@ -60,6 +60,8 @@ class HttpWindows:
             window = Window(created_at, read_samples(await _body_of(request)))
         except ProtocolError as wrong:
             return PlainTextResponse(str(wrong), 400)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
         if self._waiting >= MOST_WAITING:
             server_collectors().refused.labels("busy").inc()
             return PlainTextResponse("too many windows wait", 429)

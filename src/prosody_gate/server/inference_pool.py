@@ -12,6 +12,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
+from ..gate import GateEvent
 from .frames import Window
 from .window_gate import Judgement, WindowGate
 
@@ -71,6 +72,8 @@ class Job:
         self.busy = False
         self.left = False
         """Whether its client has gone."""
+        self.untold: tuple[GateEvent, ...] = ()
+        """What the gate did in windows that had been answered by then."""
         self.owed: tuple[Judgement, float] | None = None
         """An interruption that was found after its window had been answered, and when."""
 
@@ -166,8 +169,10 @@ class InferencePool:
                 job.working_on = None
                 outcome = Outcome.FAILED if failed else Outcome.JUDGED
                 job.answer(window, _with_what_is_owed(job, judgement), outcome, seconds)
-            elif judgement.interruption:
-                job.owed = judgement, time.monotonic()
+            else:
+                job.untold += judgement.events
+                if judgement.interruption:
+                    job.owed = judgement, time.monotonic()
         self._go_on(job)
 
     def _go_on(self, job: Job) -> None:
@@ -196,7 +201,9 @@ class InferencePool:
 
 def _with_what_is_owed(job: Job, judgement: Judgement) -> Judgement:
     owed, job.owed = job.owed, None
-    if owed is None or judgement.interruption or time.monotonic() - owed[1] > OWED_FOR:
+    untold, job.untold = job.untold, ()
+    judgement = replace(judgement, events=(*untold, *judgement.events))
+    if owed is None or judgement.interruption or judgement.begins_anew or time.monotonic() - owed[1] > OWED_FOR:
         return judgement
     return replace(owed[0], events=judgement.events, state=judgement.state, failed=judgement.failed)
 

@@ -8,6 +8,7 @@ and waits for its own, for as long as `drain` says.
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any, Final
 
@@ -55,6 +56,10 @@ def _from_environment() -> serve.Application:
     if not text.isdigit() or int(text) < 1:
         raise OptionError(f"{REPLICAS}: expected a whole number from 1, got {text!r}")
     settings = ServerSettings.from_environment(playground=False, metrics=False)
+    if settings.auth and not settings.checks_tokens:
+        logging.getLogger("prosody_gate.server").warning(
+            "no LIVEKIT_API_KEY and LIVEKIT_API_SECRET: everybody who reaches Ray's proxy may use this server"
+        )
     return application(settings, replicas=int(text))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -65,6 +67,15 @@ def exposition() -> tuple[bytes, str]:
 
     if not os.environ.get(MULTIPROCESS):
         return prometheus_client.generate_latest(), prometheus_client.CONTENT_TYPE_LATEST
+    for file in Path(os.environ[MULTIPROCESS]).glob("gauge_live*_*.db"):
+        process = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:  # a worker that crashed has no open sessions
+            with suppress(FileNotFoundError):  # another worker was faster
+                multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]
+        except PermissionError:
+            continue
     registry = prometheus_client.CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return prometheus_client.generate_latest(registry), prometheus_client.CONTENT_TYPE_LATEST

@@ -47,6 +47,8 @@ class Judgement:
     """Whether the gate failed within it; it is transparent from then on, until a window begins anew."""
     state: str = "idle"
     """What the gate does at its end."""
+    begins_anew: bool = False
+    """Whether it does not continue the window before."""
 
 
 class WindowGate:
@@ -106,6 +108,7 @@ class WindowGate:
             ModelError: A model that the gate needs is missing or damaged.
         """
         new = self._reader.new_samples(window)
+        begins_anew = new is None or self._feed is None
         if new is None or self._feed is None:
             self._end_stream()
             new = len(window)
@@ -123,6 +126,7 @@ class WindowGate:
             tuple(events),
             failed=feed.gate.failure is not None and not had_failed,
             state=feed.gate.state.value,
+            begins_anew=begins_anew,
         )
         if interruption:
             self._confirmed = None
