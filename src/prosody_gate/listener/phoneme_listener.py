@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..audio import FRAME_DURATION, SAMPLE_RATE
 from ..errors import ModelError
-from ..lexicon import SOUNDS, Lexicon
+from ..lexicon import SOUNDS, Lexicon, tokenize
 from .listener import LISTENER_LANGUAGE, Hypothesis, PhraseLikelihood, RecognisedWord
 from .phoneme_recogniser import PhonemeRecogniser, heard_sounds, shared_recogniser, sounds_text
 from .phrase_tree import PhraseTree, SoundModel
@@ -244,7 +244,9 @@ def is_listener_usable() -> bool:
 def knows_sounds_of(lexicon: Lexicon) -> bool:
     """Whether the listener knows how phrases of a lexicon are said: English, or with pronunciations of their own."""
     languages = lexicon.languages
-    return not languages or LISTENER_LANGUAGE in languages or bool(lexicon.pronunciations)
+    if not languages or LISTENER_LANGUAGE in languages:
+        return True
+    return any(tokenize(phrase) in lexicon.pronunciations for phrase in (*lexicon.ignore, *lexicon.interrupt))
 
 
 def follow(lexicon: Lexicon) -> FollowedPhrases:
@@ -287,7 +289,7 @@ def _openings() -> tuple[Mapping[str, float], float, float]:
         raise ModelError(f"{OPENINGS_FILE}: expected the shares of the openings ({error})") from error
 
 
-@cache
+@lru_cache(maxsize=8)
 def _follow(
     ignore: tuple[str, ...],
     interrupt: tuple[str, ...],

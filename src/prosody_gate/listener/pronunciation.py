@@ -54,8 +54,12 @@ class Pronunciations:
         words = [self._word(word) for word in _words(phrase)]
         if not words or not all(words):
             return ()
-        readings = [tuple(sound for word in reading for sound in word) for reading in product(*words)]
-        return tuple(dict.fromkeys(readings))[:MOST_READINGS]
+        readings: dict[Pronunciation, None] = {}
+        for reading in product(*words):
+            readings[tuple(sound for word in reading for sound in word)] = None
+            if len(readings) == MOST_READINGS:
+                break
+        return tuple(readings)
 
     def _word(self, word: str) -> tuple[Pronunciation, ...]:
         known = self._dictionary.get(word)

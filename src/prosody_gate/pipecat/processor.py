@@ -20,6 +20,7 @@ from pipecat.frames.frames import (
     EndFrame,
     Frame,
     FunctionCallCancelFrame,
+    FunctionCallInProgressFrame,
     FunctionCallResultFrame,
     FunctionCallsStartedFrame,
     InputAudioRawFrame,
@@ -380,6 +381,9 @@ class ProsodyGate(FrameProcessor):
                 self._audio.bot_stopped(keeps_floor=bool(self._functions))
             elif isinstance(frame, FunctionCallsStartedFrame):
                 self._functions |= {call.tool_call_id for call in frame.function_calls}
+            elif isinstance(frame, FunctionCallInProgressFrame):
+                if not frame.cancel_on_interruption:  # the conversation goes on while it runs
+                    self._functions.discard(frame.tool_call_id)
             elif isinstance(frame, FunctionCallResultFrame | FunctionCallCancelFrame):
                 self._functions.discard(frame.tool_call_id)
             elif isinstance(frame, UserMuteStartedFrame):
@@ -400,7 +404,9 @@ class ProsodyGate(FrameProcessor):
     # What comes out
 
     def _make_gate(self) -> Gate:
-        return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
+        gate = self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
+        gate.is_transcribed = not self._stt_is_muted
+        return gate
 
     def _flush_after_audio(self) -> None:
         frames, self._after_audio = self._after_audio, []
@@ -465,7 +471,12 @@ class ProsodyGate(FrameProcessor):
     def _release_overdue(self) -> None:
         self._overdue = None
         now = asyncio.get_running_loop().time() + TIMER_RESOLUTION
-        self._outbox.down(*self._hold.release_overdue(now - self._hold.longest_hold))
+        try:
+            out = self._hold.release_overdue(now - self._hold.longest_hold)
+        except Exception as error:
+            self._driver.fail(error)
+            out = self._hold.release()
+        self._outbox.down(*out)
         self._set_overdue()
 
     def _finish(self) -> None:

@@ -18,7 +18,8 @@ SETTLES: Final = 0.2
 text-to-speech Pipecat reports a stop and a start."""
 
 AT_ONCE: Final = 3
-"""Frames that the gate gets with one piece of audio at most, when some have waited: more would stop the event loop."""
+"""Frames that the gate gets with one piece of audio at most when some have waited (two more than a longer piece
+has): more would stop the event loop."""
 
 
 @dataclass(slots=True)
@@ -82,9 +83,11 @@ class UserAudio:
     def push(self, converted: npt.NDArray[np.float32]) -> None:
         """Give the gate a piece of audio that was converted."""
         self._driver.time = self.time
+        fresh = 0
         for frame in self._framer.push(converted):
             self._frames.append((frame, self._detector.frame_probability(frame)))
-        self._feed()
+            fresh += 1
+        self._feed(fresh)
 
     def bot_started(self) -> None:
         """The bot begins to speak, or goes on."""
@@ -104,10 +107,10 @@ class UserAudio:
         if end is not None:
             self._driver.agent_changed(False, keeps_floor=end.keeps_floor, at=end.at)
 
-    def _feed(self) -> None:
+    def _feed(self, fresh: int = 0) -> None:
         if self._end is not None:
             if self.time - self._end.at < SETTLES:
                 return
             self.settle()
-        for _ in range(min(AT_ONCE, len(self._frames))):
+        for _ in range(min(max(AT_ONCE, fresh + 2), len(self._frames))):
             self._driver.push(*self._frames.popleft())
