@@ -58,6 +58,10 @@ SOUNDS_INVERSE_PENALTY = 0.01
 PENALTY = 0.1
 """L2 on how far the other weights are moved from where they start."""
 
+UNHEARD_UNTIL, UNHEARD_NATS = 0.25, -0.25
+"""Seconds until the listener has had its first say, and what is taken off besides until then. Hardly a clip is decided
+otherwise for it, but what an echo guard leaves of the agent's voice was confirmed there on the voice alone."""
+
 START = {"scale": 1.7, "phrases": 0.9, "look": 0.2, "interrupt phrase": 0.6, "sounds": 0.5}
 
 
@@ -218,7 +222,7 @@ def fit_sum(
     return FittedSum(
         scale=float(done["scale"][0]),
         voice={
-            f"patience {time:g}": round(float(nats), 3)
+            f"patience {time:g}": round(float(nats) + (UNHEARD_NATS if time <= UNHEARD_UNTIL else 0.0), 3)
             for time, nats in zip(PATIENCE_TIMES, done["patience"], strict=True)
         },
         listener={
