@@ -36,8 +36,7 @@ from prosody_gate import GateFactory
 from prosody_gate.audio import FRAME_SAMPLES, SAMPLE_RATE
 from prosody_gate.bench import active_level, read_at_analysis_rate
 from prosody_gate.gate import Gate, GateEventKind
-from prosody_gate.prosody import PitchTracker
-from prosody_gate.prosody.own_level import STEADY_DB, STEADY_TURNS
+from prosody_gate.prosody import STEADY_DB, STEADY_TURNS, PitchTracker
 from prosody_gate.replay import Span, drive
 from prosody_gate.vad import create_detector
 

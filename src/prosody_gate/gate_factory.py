@@ -86,7 +86,7 @@ class GateFactory:
         check_sources(sources or ())
         if lexicon is None:
             lexicon = Lexicon.load(languages, files=[Path(file) for file in lexicon_files])
-        knows = knows_sounds_of(lexicon)
+        knows = isinstance(lexicon, Lexicon) and knows_sounds_of(lexicon)
         if listener is True and not knows:
             raise OptionError(
                 f"listener: does not know how any phrase of {', '.join(lexicon.languages)} is said; "

@@ -69,7 +69,8 @@ def test_a_documented_command_exists(page: str, command: str) -> None:
     while "=" in words[0]:  # PYTHON=python3.12 scripts/install
         words = words[1:]
     for word in words:
-        if word.split("/")[0] in LOOKED_INTO and "/" in word:
+        # What the cache has, another command has put there.
+        if word.split("/")[0] in LOOKED_INTO and "/" in word and not word.startswith("benchmarks/cache"):
             assert (ROOT / word).exists() or list(ROOT.glob(word)), f"{word}: no such file"
     program, arguments = words[0], words[1:]
     if program == "prosody-gate":

@@ -78,9 +78,9 @@ def test_what_cannot_be_used_is_refused_in_one_line(arguments, error, says):
     assert "\n" not in str(raised.value)
 
 
-def test_the_listener_comes_with_english_and_can_be_left_out_or_replaced():
+def test_the_listener_comes_with_known_phrases_and_can_be_left_out_or_replaced():
     assert isinstance(ProsodyGate().gate.listener, ThreadedListener)
-    assert ProsodyGate(languages=["de"]).gate.listener is None
+    assert isinstance(ProsodyGate(languages=["de"]).gate.listener, ThreadedListener)
     assert ProsodyGate(listener=False).gate.listener is None
     made = []
 

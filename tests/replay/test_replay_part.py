@@ -9,6 +9,7 @@ import soundfile
 
 from gate_timeline import LEXICON
 from prosody_gate import AudioFile, Gate, GateEvent, ReplayResult, Transcript, replay
+from prosody_gate.evidence import EvidenceSource, default_sources
 from prosody_gate.replay import PART_LEAD_IN, PART_LEAD_OUT, Span, length_with_leads, replay_part
 from prosody_gate.vad import WebRtcDetector
 
@@ -16,6 +17,11 @@ RATE = 16_000
 DEMO = Path(__file__).parents[2] / "examples" / "demo.flac"
 SECONDS = 46.0
 """Length of the demonstration call."""
+
+
+def sources() -> list[EvidenceSource]:
+    """All but the level: of the user's turns before it a part knows nothing."""
+    return [source for source in default_sources(LEXICON) if source.name != "level"]
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +35,13 @@ def long_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(long_call: Path) -> ReplayResult:
-    return replay(long_call, Gate(lexicon=LEXICON), user_channel=1, agent_channel=0, trace=True)
+    return replay(long_call, Gate(lexicon=LEXICON, sources=sources()), user_channel=1, agent_channel=0, trace=True)
 
 
 def part_of(path: Path, part: Span, **settings: object) -> ReplayResult:
     with AudioFile(path) as recording:
         given = {"user_channel": 1, "agent_channel": 0, "trace": True, **settings}
-        return replay_part(recording, Gate(lexicon=LEXICON), part, **given)  # type: ignore[arg-type]
+        return replay_part(recording, Gate(lexicon=LEXICON, sources=sources()), part, **given)  # type: ignore[arg-type]
 
 
 def outline(events: Sequence[GateEvent]) -> list[tuple[float, float, str, str]]:

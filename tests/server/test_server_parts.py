@@ -90,7 +90,6 @@ def test_a_wrong_setting_is_named_in_one_line(environment: dict[str, str], given
         (["--sensitivity", "2"], "sensitivity: expected a number from 0 to 1"),
         (["--language", "xx"], "xx"),
         (["--profile", "/no/such.toml"], "/no/such.toml"),
-        (["--listener", "--language", "de"], "listener: knows en alone"),
     ],
 )
 def test_the_command_names_a_wrong_option_and_exits_with_2(arguments: list[str], says: str) -> None:
