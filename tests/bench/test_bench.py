@@ -419,6 +419,19 @@ def test_interruptions_in_which_the_vad_found_nothing_are_the_last_of_the_worst(
     assert worst_errors(report.outcomes, 1) == (false,)
 
 
+def test_relative_paths_hold_though_the_workers_were_started_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, count in (("first", 2), ("second", 4)):
+        folder = tmp_path / place
+        folder.mkdir()
+        clips_manifest(folder, count=count)
+        monkeypatch.chdir(folder)
+        noise = ("--noise", f"clip{count - 1}.wav", "--snr-db", "20")
+        result = bench("clips.jsonl", *noise, *LIGHT[:-2], "--jobs", "2", "--quiet")
+        assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_what_makes_scenes_harder_reaches_the_report(tmp_path: Path) -> None:
     manifest = clips_manifest(tmp_path, count=2)
     harder = ("--gain-db", "-6", "--noise", tmp_path / "clip0.wav", "--snr-db", "20", "--band", "telephone")

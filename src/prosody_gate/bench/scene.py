@@ -134,6 +134,8 @@ class SceneOptions:
     def __post_init__(self) -> None:
         if (self.noise is None) != (self.snr_db is None):
             raise OptionError("noise and snr_db: expected both or neither")
+        if self.noise is not None:
+            object.__setattr__(self, "noise", self.noise.absolute())  # workers have a working folder of their own
         if self.band not in ("wide", "telephone"):
             raise OptionError(f"band is {self.band!r}; expected wide or telephone")
         for name, low, high in (("gain_db", -60, 60), ("snr_db", -30, 60), ("silence_dbfs", -100, -20)):
