@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-import prosody_gate.recording.recorder as recorder_module
+import prosody_gate.recording.recording_writer as writer_module
 from prosody_gate.bench import ManifestError, read_manifest
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
@@ -270,10 +270,10 @@ def test_a_folder_that_is_deleted_in_mid_call_is_counted_and_logged_once(
 
 
 def test_a_slow_disk_drops_what_does_not_fit_into_the_queue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder_module, "WAITING", 1)
+    monkeypatch.setattr(writer_module, "WAITING", 1)
     stream = Stream(folder)
     stream.recorder._writer._waits = False
-    gate_write = stream.recorder._folder.write
+    gate_write = stream.recorder._writer._folder.write
     begun: list[float] = []
 
     def slow(*args: Any) -> bool:
@@ -281,7 +281,7 @@ def test_a_slow_disk_drops_what_does_not_fit_into_the_queue(folder: Path, monkey
         time.sleep(0.3)
         return gate_write(*args)
 
-    monkeypatch.setattr(stream.recorder._folder, "write", slow)
+    monkeypatch.setattr(stream.recorder._writer._folder, "write", slow)
     for _ in range(6):
         stream.overlap("okay")
     stream.close()

@@ -13,6 +13,7 @@ from ..audio import FRAME_DURATION, FRAME_SAMPLES, AudioFile, amplified
 from ..echo import guarded_frames, recording_guard
 from ..errors import AudioError
 from ..gate import Gate, GateEvent, GateOptions, Transcript
+from ..prosody import Learned
 from ..replay import (
     ALWAYS,
     ReplayResult,
@@ -50,6 +51,8 @@ class ItemStream:
     """The user's sound, as loud as the gate gets it; None for an item without audio."""
     duration: float = 0.0
     """Length of the item, in seconds."""
+    learned: Learned | None = None
+    """What a gate knew of room and user before it, as loud as it gets the user; None for nothing."""
 
     @classmethod
     def of(
@@ -61,6 +64,7 @@ class ItemStream:
         *,
         frames: Frames | None = None,
         duration: float | None = None,
+        learned: Learned | None = None,
     ) -> ItemStream:
         """Find the user's speech.
 
@@ -71,6 +75,7 @@ class ItemStream:
             options: Their VAD thresholds find it.
             frames: The sound, where there is any.
             duration: Length in seconds; that of all frames when None.
+            learned: What a gate knew before.
         """
         return cls(
             probabilities,
@@ -79,6 +84,7 @@ class ItemStream:
             transcribed=transcripts is not None,
             frames=frames,
             duration=len(probabilities) * FRAME_DURATION if duration is None else duration,
+            learned=learned,
         ).with_options(options)
 
     def with_options(self, options: GateOptions) -> ItemStream:
@@ -100,6 +106,8 @@ class ItemStream:
         Raises:
             Exception: Whatever made the gate fail.
         """
+        if self.learned is not None:
+            gate.analyzer.recall(self.learned)
         known = chain(self.probabilities, repeat(0.0))
         if self.frames is None:
             # Annotated words end in silence that is long enough.
@@ -212,7 +220,13 @@ class ItemStreamReader:
             frames = amplified(np.stack(list(heard)), self._gain_db)
             duration = recording.duration
         return ItemStream.of(
-            self._probabilities(frames), agent, call.transcripts, self._options, frames=frames, duration=duration
+            self._probabilities(frames),
+            agent,
+            call.transcripts,
+            self._options,
+            frames=frames,
+            duration=duration,
+            learned=None if call.learned is None else call.learned.louder(self._gain_db),
         )
 
     def _of_words(self, item: WordOverlap) -> ItemStream:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..gate import Transcript
+from ..prosody import Learned
 from ..replay import Span, TimedWord
 
 INTERRUPTION: Final = "interruption"
@@ -118,6 +119,8 @@ class Call:
     """In order of their start."""
     transcripts: tuple[Transcript, ...] | None = None
     """Recorded speech-to-text, in seconds of the recording; None where none was recorded."""
+    learned: Learned | None = None
+    """What a gate knew of room and user when the recording begins, where it is part of a longer call."""
 
 
 @dataclass(frozen=True)

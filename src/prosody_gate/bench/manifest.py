@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from ..audio import AudioFile
 from ..errors import OptionError, ProsodyGateError
 from ..gate import Transcript
+from ..prosody import Learned
 from ..recording import NEIGHBOUR, RecordingError, label_of, overlap_files, read_line
 from ..replay import LONGEST, Span, TimedWord, check_spans, read_transcripts
 from .items import AMBIGUOUS, LABELS, Call, Clip, Item, LabelledEvent, WordOverlap
@@ -115,6 +116,7 @@ class ManifestLine:
                 )
             ),
             transcripts=self._transcripts(),
+            learned=self._learned(),
         )
 
     def overlap(self) -> WordOverlap:
@@ -224,6 +226,15 @@ class ManifestLine:
             )
         except ValueError as error:
             raise self._error(f"{where}: {error}") from None
+
+    def _learned(self) -> Learned | None:
+        value = self._fields.get("learned")
+        if value is None:
+            return None
+        try:
+            return Learned.from_dict(value)
+        except ValueError as error:
+            raise self._error(f"learned is damaged ({error}); expected it as it was recorded") from None
 
     def _channel(self, name: str, default: int) -> int:
         value = self._fields.get(name, default)

@@ -197,7 +197,7 @@ def _told(problems: Sequence[str]) -> list[str]:
 
 def _line_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The line of a manifest of calls, without the overlap's own label."""
-    kept = ("audio", "user_channel", "agent", "speaker", "transcripts")
+    kept = ("audio", "user_channel", "agent", "speaker", "transcripts", "learned")
     neighbours = [event for event in fields["events"] if isinstance(event, dict) and event.get("set") == "neighbour"]
     return {**{name: fields[name] for name in kept if name in fields}, "events": neighbours}
 
@@ -509,11 +509,13 @@ def _manifest_line(item: Clip | Call, folder: Path, shown: Sequence[PageItem]) -
         cut = {} if item.end is None else {"end": item.end}
         return {**line, "set": item.set, "start": item.start, **cut}
     spoken = {"agent": [list(span) for span in item.agent]}
+    learned = {} if item.learned is None else {"learned": item.learned.to_dict()}
     spans = {one.span for one in shown}
     return {
         **line,
         "user_channel": item.user_channel,
         **(spoken if item.agent_channel is None else {"agent_channel": item.agent_channel}),
+        **learned,
         "events": [
             {"label": event.label, "start": event.start, "end": event.end, "set": event.set}
             for event in item.events

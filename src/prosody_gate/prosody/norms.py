@@ -31,6 +31,15 @@ class NoiseFloor:
         self._known = self._initial is not None
         self.dbfs = self._initial if self._initial is not None else self._lowest
 
+    @property
+    def known_dbfs(self) -> float | None:
+        """The floor in dBFS; None before the first frame."""
+        return self.dbfs if self._known else None
+
+    def recall(self, dbfs: float | None) -> None:
+        """Go on from what another one has learned, as its `known_dbfs` has it."""
+        self._known, self.dbfs = dbfs is not None, self._lowest if dbfs is None else dbfs
+
     def update(self, level_dbfs: float, speech_probability: float) -> float:
         """Take one frame's level and give the floor, both in dBFS."""
         if not self._known:
@@ -84,6 +93,15 @@ class SpeakerNorm:
     def pitch_hz(self) -> float | None:
         """The usual F0 in Hz (geometric mean), None while unknown."""
         return 2.0**self._octave if self._pitch_frames >= ENOUGH_FRAMES else None
+
+    @property
+    def learned(self) -> tuple[int, float, int, float]:
+        """Voiced frames and their level (dBFS), frames and their F0 (octaves over 1 Hz); to go on from elsewhere."""
+        return self._level_frames, self._level, self._pitch_frames, self._octave
+
+    def recall(self, learned: tuple[int, float, int, float]) -> None:
+        """Go on from what another one has learned."""
+        self._level_frames, self._level, self._pitch_frames, self._octave = learned
 
     def learn(self, level_dbfs: float, pitch_hz: float) -> None:
         """Take one voiced frame of the user's own turn."""

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from statistics import fmean, pstdev
-from typing import Final
+from typing import Final, NamedTuple
 
 LOUD_SHARE: Final = 0.25
 """Share of the voiced frames, the loudest, that a level is the mean of. From one sentence to the next of the same
@@ -50,6 +50,17 @@ def loud_level(levels_dbfs: Iterable[float]) -> float:
     return fmean(levels[: max(math.ceil(LOUD_SHARE * len(levels)), LEAST_LOUD)])
 
 
+class UserTurns(NamedTuple):
+    """What an `OwnLevel` remembers, levels in dBFS."""
+
+    turns: tuple[float, ...] = ()
+    """Of the latest turns, the newest last."""
+    turn: tuple[float, ...] = ()
+    """Of the voiced frames of the turn that goes on."""
+    set_aside: float | None = None
+    """Of a turn that may not have been the user's."""
+
+
 class OwnLevel:
     """Remembers how loud the user's own turns were: those while the agent was silent.
 
@@ -71,6 +82,21 @@ class OwnLevel:
         self._turn: deque[float] = deque(maxlen=LONGEST_TURN)
         self._turns: deque[float] = deque(maxlen=REMEMBERED_TURNS)
         self._set_aside: float | None = None
+        self._learned: UserTurns | None = UserTurns()
+
+    @property
+    def learned(self) -> UserTurns:
+        """What is remembered of the user; the same object for as long as nothing is learned."""
+        if self._learned is None:
+            self._learned = UserTurns(tuple(self._turns), tuple(self._turn), self._set_aside)
+        return self._learned
+
+    def recall(self, learned: UserTurns) -> None:
+        """Go on from what another one remembered."""
+        self.reset()
+        self._turns.extend(learned.turns)
+        self._turn.extend(learned.turn)
+        self._set_aside, self._learned = learned.set_aside, None
 
     @property
     def dbfs(self) -> float | None:
@@ -91,11 +117,13 @@ class OwnLevel:
     def learn(self, level_dbfs: float) -> None:
         """Take one voiced frame of the turn that goes on, its level in dBFS."""
         self._turn.append(level_dbfs)
+        self._learned = None
 
     def end_turn(self) -> None:
         """The agent has the floor again. What was too short for a turn counts with the next one."""
         if len(self._turn) < LEAST_TURN:
             return
+        self._learned = None
         level = loud_level(self._turn)
         self._turn.clear()
         differs = level - fmean(self._turns) if self._turns else 0.0

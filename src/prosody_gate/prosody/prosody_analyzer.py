@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..audio import FRAME_DURATION, FRAME_SAMPLES
 from .mel_spectrum import HOP_SAMPLES, MelSpectrum
 from .norms import NoiseFloor, SpeakerNorm
-from .own_level import OwnLevel
+from .own_level import OwnLevel, UserTurns
 from .pitch_tracker import WINDOW_SAMPLES, PitchTracker
 
 
@@ -54,6 +54,61 @@ class ProsodyFrame:
     def snr_db(self) -> float:
         """Level over the noise floor, in dB."""
         return self.level_dbfs - self.noise_floor_dbfs
+
+
+class Learned(NamedTuple):
+    """What an analyzer has learned of room and user, for another one to go on from. Levels in dBFS."""
+
+    noise_floor: float | None
+    """None before the first frame."""
+    norm: tuple[int, float, int, float]
+    """As `SpeakerNorm.learned` has it."""
+    turns: UserTurns
+    """How loud the user's turns were."""
+
+    def louder(self, gain_db: float) -> Learned:
+        """The same from a microphone that is louder by `gain_db`."""
+        floor, (frames, level, voiced, octave), (turns, turn, aside) = self
+        return Learned(
+            None if floor is None else floor + gain_db,
+            (frames, level + gain_db if frames else level, voiced, octave),
+            UserTurns(
+                tuple(one + gain_db for one in turns),
+                tuple(one + gain_db for one in turn),
+                None if aside is None else aside + gain_db,
+            ),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready values, which `from_dict` reads."""
+        frames, level, voiced, octave = self.norm
+        return {
+            "noise_floor": None if self.noise_floor is None else round(self.noise_floor, 3),
+            "norm": [frames, round(level, 3), voiced, round(octave, 5)],
+            "turns": [round(one, 3) for one in self.turns.turns],
+            "turn": [round(one, 2) for one in self.turns.turn],
+            "set_aside": None if self.turns.set_aside is None else round(self.turns.set_aside, 3),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Any) -> Learned:
+        """What `to_dict` has made.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            frames, level, voiced, octave = fields["norm"]
+            counts, values = (frames, voiced), (level, octave, *fields["turns"], *fields["turn"])
+            unsure = [fields[name] for name in ("noise_floor", "set_aside") if fields[name] is not None]
+            if not all(type(one) is int and one >= 0 for one in counts):
+                raise ValueError("not a number of frames")
+            if not all(type(one) in (int, float) and math.isfinite(one) for one in (*values, *unsure)):
+                raise ValueError("not a number")
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{error} is missing or of another form") from None
+        turns = UserTurns(tuple(fields["turns"]), tuple(fields["turn"]), fields["set_aside"])
+        return cls(fields["noise_floor"], (frames, float(level), voiced, float(octave)), turns)
 
 
 HISTORY_FRAMES: Final = 12
@@ -108,6 +163,17 @@ class ProsodyAnalyzer:
         """Forget the user alone: somebody else has the microphone."""
         self.speaker_norm.reset()
         self.own_level.reset()
+
+    @property
+    def learned(self) -> Learned:
+        """What is known of room and user by now."""
+        return Learned(self.noise_floor.known_dbfs, self.speaker_norm.learned, self.own_level.learned)
+
+    def recall(self, learned: Learned) -> None:
+        """Go on from what another analyzer had learned."""
+        self.noise_floor.recall(learned.noise_floor)
+        self.speaker_norm.recall(learned.norm)
+        self.own_level.recall(learned.turns)
 
     def push(self, frame: npt.NDArray[np.float32], speech_probability: float) -> float:
         """Take the next frame and give its level.

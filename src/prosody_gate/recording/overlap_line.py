@@ -15,6 +15,7 @@ import numpy as np
 from ..audio import FRAME_DURATION, SAMPLE_RATE
 from ..errors import ProsodyGateError
 from ..gate import GateEvent, Transcript
+from ..prosody import Learned
 from ..replay import Span, TracePoint
 
 FORMAT: Final = 1
@@ -57,6 +58,8 @@ class RecordedOverlap:
     """What speech-to-text delivered during the clip; None where there is none, or where text is not recorded."""
     trace: Sequence[TracePoint] = ()
     """What the gate saw, one point a frame."""
+    learned: Learned | None = None
+    """What the gate knew of room and user where the clip begins, without the profile's gain; None where nothing."""
     channels: int = 1
     """0 without audio, 1 for the user, 2 for user and agent."""
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +93,7 @@ class RecordedOverlap:
             ],
             "decisions": [_event(event, start, text=text) for event in self.events],
             **({} if transcripts is None else {"transcripts": [_transcript(one, start) for one in transcripts]}),
+            **({} if self.learned is None else {"learned": self.learned.to_dict()}),
             "trace": _trace(self.trace, start),
             **self.about,
         }

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import math
-import os
-import queue
 import random
 import secrets
-import threading
 import time
-import weakref
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -24,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import FRAME_DURATION
-from ..errors import OptionError, ProsodyGateError
 from ..gate import Gate, GateEvent, GateEventKind, Transcript
+from ..prosody import Learned
 from ..replay import Span, TracePoint
 from .overlap_line import AFTER, BEFORE, RecordedOverlap
-from .recording_folder import RecordingFolder, call_name, overlap_name
+from .recording_folder import call_name, overlap_name
+from .recording_writer import RecordingJob, RecordingWriter, RecordOptions
 
 logger = logging.getLogger("prosody_gate")
 
@@ -37,9 +32,6 @@ LONGEST: Final = 12.0
 
 REMEMBERED: Final = math.ceil((BEFORE + LONGEST + 2 * AFTER) / FRAME_DURATION)
 """Frames that are kept, for what is not complete yet."""
-
-WAITING: Final = 32
-"""Overlaps that may wait to be written; the disk is too slow where there are more."""
 
 TRANSCRIPTS: Final = 256
 """Transcripts that are kept, the newest ones."""
@@ -55,68 +47,6 @@ class AgentAudio(Protocol):
     def between(self, start: float, end: float) -> npt.NDArray[np.int16] | None:
         """What the agent played from one stream time to another (s), [n] int16 at 16 kHz; None where nobody knows."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordOptions:
-    """What is recorded, and how much of it is kept.
-
-    Raises:
-        OptionError: A value is out of range.
-    """
-
-    folder: Path
-    """Where to; made where it is missing, readable by its owner alone. Several calls may share it."""
-    share: float = 1.0
-    """Share of the overlaps that are recorded, drawn by chance, 0 to 1."""
-    audio: bool = True
-    """Whether the sound is recorded; without it nothing can be listened to, labelled or tuned on."""
-    text: bool = True
-    """Whether transcripts and recognised text are written down."""
-    quota_mb: float = 1000.0
-    """Megabytes that the folder may have; then the oldest overlaps without a label make room."""
-    keep_days: float | None = 30.0
-    """Days after which a recording is deleted, labelled or not; None for never."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder))
-        _check("share", self.share, 0.0, 1.0)
-        _check("quota_mb", self.quota_mb, 1.0, 1e9)
-        if self.keep_days is not None:
-            _check("keep_days", self.keep_days, 0.01, 1e5)
-
-    @classmethod
-    def of(
-        cls,
-        record: RecordOptions | str | os.PathLike[str] | None,
-        *,
-        share: float | None = None,
-        text: bool | None = None,
-    ) -> RecordOptions | None:
-        """What a caller asked for: a folder, or options, and what stands beside them.
-
-        Args:
-            record: None for no recording.
-            share: Instead of the options' own; None leaves that.
-            text: Instead of the options' own; None leaves that.
-
-        Raises:
-            OptionError: A value is out of range, or given where nothing is recorded.
-        """
-        given: dict[str, Any] = {} if share is None else {"share": share}
-        given |= {} if text is None else {"text": text}
-        if record is None:
-            if given:
-                raise OptionError(f"record_{min(given)}: nothing is recorded; expected record=FOLDER beside it")
-            return None
-        if isinstance(record, RecordOptions):
-            return replace(record, **given)
-        return cls(folder=Path(record), **given)
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise OptionError(f"record: {name}: expected a number from {low:g} to {high:g}, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +66,8 @@ class _Frame(NamedTuple):
     point: TracePoint
     samples: npt.NDArray[np.float32]
     agent_speaks: bool
+    learned: Learned | None
+    """What the gate knew of room and user before it."""
 
 
 @dataclass
@@ -158,6 +90,7 @@ class OverlapRecorder:
 
     Args:
         options: What to record, and where to.
+        writer: Writes for several calls; one of its own when None.
         about: What else to write down of each overlap, as JSON-ready values: profile, versions.
         agent_audio: Gives what the agent played; None where nobody knows.
         stops_agent: Whether a confirm makes the agent stop, as it does in a call. What the agent would have said is
@@ -175,6 +108,7 @@ class OverlapRecorder:
         self,
         options: RecordOptions,
         *,
+        writer: RecordingWriter | None = None,
         about: Mapping[str, Any] | None = None,
         agent_audio: AgentAudio | None = None,
         stops_agent: bool = True,
@@ -184,9 +118,6 @@ class OverlapRecorder:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._options = options
-        self._folder = RecordingFolder(
-            options.folder, quota=round(options.quota_mb * 1e6), keep_days=options.keep_days, clock=clock
-        )
         self._about = {"prosody_gate": version("prosody-gate"), **(about or {})}
         self.agent_audio = agent_audio
         """Gives what the agent played; may be set before the first overlap."""
@@ -201,7 +132,13 @@ class OverlapRecorder:
         self._gate: Gate | None = None
         self._left_out = 0
         self._failed = False
-        self._writer = _Writer(self._folder, waits=waits)
+        self._learned: Learned | None = None
+        self._earlier = 0
+        """Overlaps of earlier streams of the call."""
+        self._highest = 0
+        self._since = 0.0
+        self._owns_writer = writer is None
+        self._writer = writer or RecordingWriter(options, waits=waits, clock=clock)
 
     @property
     def counts(self) -> RecordCounts:
@@ -229,9 +166,37 @@ class OverlapRecorder:
             self._gate = gate
             if frame is not None:
                 self._take_frame(gate, frame, speech_probability)
+            self._learned = gate.analyzer.learned
         except Exception as error:
             self._failed = True
             self._writer.drop("error", error, count=max(len(self._open), 1))
+
+    def next_stream(self, gate: Gate, *, since: float = 0.0) -> None:
+        """The call goes on with a fresh gate, whose clock begins anew: what is decided is written as it is.
+
+        Args:
+            gate: Before its first frame.
+            since: Overlaps whose speech has ended by this time of its stream (s) are not recorded: it begins with
+                sound that an earlier stream had already.
+        """
+        if self._failed:
+            return
+        try:
+            self._end_stream()
+            self._since, self._learned = since, gate.analyzer.learned
+        except Exception as error:
+            self._failed = True
+            self._writer.drop("error", error)
+
+    def end_stream(self) -> None:
+        """No more comes of this stream: what is decided is written as it is, and its sound is forgotten."""
+        if self._failed:
+            return
+        try:
+            self._end_stream()
+        except Exception as error:
+            self._failed = True
+            self._writer.drop("error", error)
 
     def close(self, *, wait: float = 0.0) -> None:
         """End the call: what is decided is written with what there is of it.
@@ -239,20 +204,26 @@ class OverlapRecorder:
         Args:
             wait: Seconds to wait for the disk at most.
         """
-        if not self._failed:
-            self._failed = True
-            try:
-                for overlap in self._open:
-                    if overlap.decided is not None and self._gate is not None:
-                        self._complete(overlap, self._gate)
-            except Exception as error:
-                self._writer.drop("error", error)
-            self._open.clear()
-        self._writer.close(wait=wait)
+        self.end_stream()
+        self._failed = True
+        if self._owns_writer:
+            self._writer.close(wait=wait)
+
+    def _end_stream(self) -> None:
+        for overlap in self._open:
+            if overlap.decided is not None and self._gate is not None:
+                self._complete(overlap, self._gate)
+        self._open.clear()
+        self._earlier, self._highest = self._earlier + self._highest, 0
+        self._frames.clear()
+        self._transcripts.clear()
+        self._speech.clear()
+        self._gate = None
 
     def _take(self, event: GateEvent) -> None:
         end = event.onset + event.speech_duration
         if event.kind is GateEventKind.HOLD:
+            self._highest = event.overlap
             again = next((one for one in self._open if one.onset == event.onset), None)
             if again is not None:  # a late transcript: the same speech is decided anew
                 again.number, again.decided = event.overlap, None
@@ -287,7 +258,7 @@ class OverlapRecorder:
             probability=math.nan,
             evidence=evidence,
         )
-        self._frames.append(_Frame(point, frame, gate.agent_speaking))
+        self._frames.append(_Frame(point, frame, gate.agent_speaking, self._learned))
         if not self._open:
             return
         onset = gate.speech_onset
@@ -314,7 +285,7 @@ class OverlapRecorder:
         frames = [
             one for one in self._frames if first <= one.point.time - FRAME_DURATION and one.point.time <= end + 1e-6
         ]
-        if not frames:
+        if not frames or overlap.speech_end < self._since:
             return
         clip = Span(frames[0].point.time - FRAME_DURATION, frames[-1].point.time)
         agent = _spans(frames)
@@ -324,7 +295,7 @@ class OverlapRecorder:
             would = _talking_on(agent, confirmed, clip.end)
         has_text = gate.expects_transcripts or bool(self._transcripts)
         recorded = RecordedOverlap(
-            name=overlap_name(self._call, overlap.number),
+            name=overlap_name(self._call, self._earlier + overlap.number),
             call=self._call,
             onset_clock=overlap.clock,
             clip=clip,
@@ -341,13 +312,14 @@ class OverlapRecorder:
             if has_text
             else None,
             trace=[one.point for one in frames],
+            learned=None if frames[0].learned is None else frames[0].learned.louder(-gate.input_gain_db),
             about={**self._about, "options": gate.options.model_dump()},
         )
         agent_sound = None
         if self._options.audio and self.agent_audio is not None:
             agent_sound = self.agent_audio.between(clip.start, clip.end)
         self._writer.put(
-            _Job(recorded, self._options, [one.samples for one in frames], gate.input_gain_db, agent_sound)
+            RecordingJob(recorded, self._options, [one.samples for one in frames], gate.input_gain_db, agent_sound)
         )
 
 
@@ -377,118 +349,3 @@ def _talking_on(agent: Sequence[Span], confirmed: float, end: float) -> tuple[Sp
     if not spoken or not confirmed - FRAME_DURATION <= spoken[-1].end <= confirmed + AFTER:
         return tuple(agent)
     return (*spoken[:-1], Span(spoken[-1].start, end))
-
-
-class _Job(NamedTuple):
-    """What the writer's thread makes files of."""
-
-    recorded: RecordedOverlap
-    options: RecordOptions
-    frames: Sequence[npt.NDArray[np.float32]]
-    gain_db: float
-    agent: npt.NDArray[np.int16] | None
-
-
-class _Tally:
-    """What both threads count; it outlives neither."""
-
-    def __init__(self) -> None:
-        self.written = 0
-        self.dropped: Counter[str] = Counter()
-        self._warned = False
-
-    def drop(self, reason: str, error: object, *, count: int = 1) -> None:
-        self.dropped[reason] += count
-        if not self._warned:
-            self._warned = True
-            logger.warning(
-                "an overlap is not recorded (%s): %s; the call goes on, further ones are counted",
-                reason,
-                error,
-                exc_info=error if isinstance(error, Exception) and not isinstance(error, ProsodyGateError) else None,
-            )
-
-
-class _Writer:
-    """The thread that writes, started with the first overlap; ends with `close`, or when this object is collected."""
-
-    def __init__(self, folder: RecordingFolder, *, waits: bool) -> None:
-        self._folder = folder
-        self._waits = waits
-        self._tally = _Tally()
-        self._work: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    @property
-    def written(self) -> int:
-        return self._tally.written
-
-    @property
-    def dropped(self) -> Mapping[str, int]:
-        return self._tally.dropped
-
-    def drop(self, reason: str, error: object, *, count: int = 1) -> None:
-        self._tally.drop(reason, error, count=count)
-
-    def put(self, job: _Job) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=_write_all,
-                args=(self._folder, self._work, self._tally),
-                name="prosody-gate-recorder",
-                daemon=True,
-            )
-            self._thread.start()
-            weakref.finalize(self, self._work.put, None)
-            _open_writers.add(self)
-        while self._waits and self._work.qsize() >= WAITING and self._thread.is_alive():
-            time.sleep(0.002)
-        if self._work.qsize() >= WAITING:
-            self.drop("queue", f"{WAITING} wait to be written already; the disk is too slow")
-        else:
-            self._work.put(job)
-
-    def close(self, *, wait: float = 0.0) -> None:
-        if self._thread is None:
-            return
-        self._work.put(None)
-        self._thread.join(wait)
-
-
-_open_writers: weakref.WeakSet[_Writer] = weakref.WeakSet()
-
-
-@atexit.register
-def _finish_writing() -> None:
-    """At the end of the process: what waits is still written, as far as that takes no longer than two seconds."""
-    for writer in list(_open_writers):
-        writer.close(wait=2.0)
-
-
-def _write_all(folder: RecordingFolder, work: queue.SimpleQueue[_Job | None], tally: _Tally) -> None:
-    while (job := work.get()) is not None:
-        try:
-            if _write(folder, job):
-                tally.written += 1
-            else:
-                tally.drop("quota", f"{folder.path}: no room that may be made within the quota")
-        except (ProsodyGateError, OSError) as error:
-            tally.drop("disk", error)
-        except Exception as error:
-            tally.drop("error", error)
-
-
-def _write(folder: RecordingFolder, job: _Job) -> bool:
-    recorded, options = job.recorded, job.options
-    audio = None
-    if options.audio:
-        user = np.concatenate(job.frames) * np.float32(32768.0 * 10.0 ** (-job.gain_db / 20.0))
-        audio = np.clip(np.rint(user), -32768, 32767).astype(np.int16)[:, np.newaxis]
-        if job.agent is not None:
-            agent = np.zeros((len(audio), 1), np.int16)
-            count = min(len(agent), len(job.agent))
-            agent[:count, 0] = job.agent[:count]
-            audio = np.concatenate([audio, agent], axis=1)
-    recorded = replace(recorded, channels=0 if audio is None else audio.shape[1])
-    time.sleep(0.0)  # the event loop may have waited for the interpreter
-    return folder.write(recorded.name, recorded.to_line(text=options.text), audio)

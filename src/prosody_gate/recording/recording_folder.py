@@ -66,6 +66,10 @@ class _Stored(NamedTuple):
     changed: float
 
 
+class _NoRoomError(Exception):
+    """The folder is full of what may not be deleted."""
+
+
 class RecordingFolder:
     """Writes overlaps into a folder, and keeps it within its quota and its time.
 
@@ -120,19 +124,22 @@ class RecordingFolder:
             self._tidy()
         clip, data = self.path / f"{name}{CLIP}", line.encode()
         size = len(data)
-        if audio is not None:
-            with replacing(clip, private=True) as temporary:
-                try:
-                    soundfile.write(temporary, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-                except soundfile.SoundFileError as error:  # a full disk, say
-                    raise OptionError(f"record: {clip}: cannot be written ({error})") from error
-                size += temporary.stat().st_size
         try:
-            if self._used + size > self._quota and not self._make_room(size, but=name):
-                clip.unlink(missing_ok=True)
-                return False
+            if audio is not None:
+                with replacing(clip, private=True) as temporary:
+                    try:
+                        soundfile.write(temporary, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+                    except soundfile.SoundFileError as error:  # a full disk, say
+                        raise OptionError(f"record: {clip}: cannot be written ({error})") from error
+                    size += temporary.stat().st_size
+                    # Before the clip takes its place, so that the folder never has more than its quota.
+                    self._need_room(size, but=name)
+            else:
+                self._need_room(size, but=name)
             with replacing(self.path / f"{name}{LINE}", private=True) as temporary:
                 temporary.write_bytes(data)
+        except _NoRoomError:
+            return False
         except Exception:
             clip.unlink(missing_ok=True)
             raise
@@ -160,6 +167,10 @@ class RecordingFolder:
             except OSError:
                 continue  # another process was faster
         self._used = used
+
+    def _need_room(self, size: int, *, but: str) -> None:
+        if self._used + size > self._quota and not self._make_room(size, but=but):
+            raise _NoRoomError
 
     def _make_room(self, size: int, *, but: str) -> bool:
         """Delete the oldest overlaps that nobody has labelled."""
