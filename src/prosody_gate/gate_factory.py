@@ -114,6 +114,12 @@ class GateFactory:
         return bool(self.listener)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """What a recording says of the gates that decided, as JSON-ready values."""
+        profile = None if self.profile is None else self.profile.microphone.name
+        return {"profile": profile, "languages": list(self.lexicon.languages)}
+
+    @property
     def echo_guard(self) -> bool:
         """Whether the profile wants the agent's voice taken out of the user's."""
         return self.profile is not None and self.profile.echo_guard

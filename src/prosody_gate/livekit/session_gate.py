@@ -127,7 +127,8 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._listener = listener_thread(self._factory)
         self._expects_transcripts = False
         recording = RecordOptions.of(record, share=record_share, text=record_text)
-        self._recorder = None if recording is None else OverlapRecorder(recording, about=self._about())
+        about = {"livekit_agents": version("livekit-agents"), **self._factory.about}
+        self._recorder = None if recording is None else OverlapRecorder(recording, about=about)
         self._driver = GateDriver(
             self._make_gate,
             on_event=self._on_event,
@@ -275,15 +276,6 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
 
     def _make_gate(self) -> Gate:
         return self._factory.gate(listener=self._listener, expects_transcripts=self._expects_transcripts)
-
-    def _about(self) -> dict[str, Any]:
-        """What a recording says of where it comes from."""
-        profile = self._factory.profile
-        return {
-            "livekit_agents": version("livekit-agents"),
-            "profile": None if profile is None else profile.microphone.name,
-            "languages": list(self._factory.lexicon.languages),
-        }
 
     def _may_hold(self) -> bool:
         participant = linked_participant(self._session)

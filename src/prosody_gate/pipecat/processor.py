@@ -7,10 +7,10 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer
 from pipecat.audio.vad.vad_controller import VADController
 from pipecat.frames.frames import (
@@ -19,10 +19,6 @@ from pipecat.frames.frames import (
     CancelFrame,
     EndFrame,
     Frame,
-    FunctionCallCancelFrame,
-    FunctionCallInProgressFrame,
-    FunctionCallResultFrame,
-    FunctionCallsStartedFrame,
     InputAudioRawFrame,
     StartFrame,
     STTMuteFrame,
@@ -43,6 +39,7 @@ from ..gate_factory import GateFactory
 from ..lexicon import Lexicon
 from ..listener import LISTENER_LANGUAGE, Listener
 from ..profile import Profile
+from ..recording import OverlapRecorder, RecordCounts, RecordOptions
 from ..session import (
     DropReason,
     GateDriver,
@@ -54,6 +51,7 @@ from ..session import (
     warm_up,
 )
 from ..vad import create_detector
+from .bot_recording import BotRecording
 from .outbox import Outbox
 from .pipeline_checks import PipelineChecks, surroundings
 from .transcript_frames import (
@@ -65,7 +63,7 @@ from .transcript_frames import (
     with_remaining_words,
 )
 from .transcript_times import TranscriptTimes
-from .user_audio import UserAudio
+from .user_audio import RunningFunctions, UserAudio
 from .vad_frame_hold import VadFrameHold
 from .word_times import WordTimes
 
@@ -109,12 +107,16 @@ class ProsodyGate(FrameProcessor):
             none, or what makes another one.
         sources: Evidence sources instead of the built-in ones.
         options: Options of the gate; they win over the profile.
+        record: A folder to record each overlap in, with two seconds around it, the decision and why; or
+            `RecordOptions`. None records nothing.
+        record_share: Share of the overlaps that are recorded, 0 to 1; None for all, or as `record` says.
+        record_text: Whether what was said is written down; None for yes, or as `record` says.
         name: Of the processor, for Pipecat's logs.
         **overrides: Fields of `GateOptions`; they win over `options`.
 
     Raises:
-        OptionError: The VAD, the profile, an option or the sources cannot be used, or the listener knows none of the
-            languages.
+        OptionError: The VAD, the profile, an option or the sources cannot be used, the listener knows none of the
+            languages, or nothing can be recorded in that folder.
         LexiconError: A language or a phrase file cannot be used.
         ModelError: A model is missing or damaged.
     """
@@ -132,6 +134,9 @@ class ProsodyGate(FrameProcessor):
         listener: bool | Callable[[], Listener] | None = None,
         sources: Sequence[EvidenceSource] | None = None,
         options: GateOptions | None = None,
+        record: RecordOptions | str | os.PathLike[str] | None = None,
+        record_share: float | None = None,
+        record_text: bool | None = None,
         name: str | None = None,
         **overrides: float,
     ) -> None:
@@ -156,11 +161,15 @@ class ProsodyGate(FrameProcessor):
         self._factory.gate(listener=None)
         self._listener = listener_thread(self._factory)
         self._expects_transcripts = True
+        recording = RecordOptions.of(record, share=record_share, text=record_text)
+        about = {"pipecat": version("pipecat-ai"), **self._factory.about}
+        self._recorder = None if recording is None else OverlapRecorder(recording, about=about)
         self._driver = GateDriver(
             self._make_gate,
             on_event=self._on_event,
             on_error=self._on_error,
             may_hold=lambda: not self._vad_frames.muted,
+            watcher=self._recorder,
         )
         self._driver.attached = True
         self._audio = UserAudio(self._driver, create_detector("silero"), gain_db=self._factory.input_gain_db)
@@ -172,7 +181,7 @@ class ProsodyGate(FrameProcessor):
         self._vad = VADController(vad_analyzer)
         self._vad_onset = 0.0
         self._stt_is_muted = False
-        self._functions: set[str] = set()
+        self._functions = RunningFunctions()
         self._checks = PipelineChecks()
         self._counter = SessionCounter()
         self._missing = MissingAudio()
@@ -214,6 +223,11 @@ class ProsodyGate(FrameProcessor):
         """What the gate did so far."""
         return self._counter.metrics
 
+    @property
+    def recorded(self) -> RecordCounts | None:
+        """What became of the overlaps that were to be recorded; None where nothing is."""
+        return None if self._recorder is None else self._recorder.counts
+
     def update_options(self, **fields: float) -> None:
         """Change options of the gate, also in mid-call.
 
@@ -233,6 +247,8 @@ class ProsodyGate(FrameProcessor):
         """
         await super().setup(setup)
         pipeline = getattr(setup.pipeline_worker, "pipeline", None)
+        if self._recorder is not None:
+            self._recorder.agent_audio = BotRecording(lambda: self._driver.time).of(setup.pipeline_worker)
         if pipeline is not None:
             found = surroundings(self, pipeline)
             self._checks.check(found)
@@ -310,10 +326,7 @@ class ProsodyGate(FrameProcessor):
         try:
             samples = np.frombuffer(frame.audio, np.int16).reshape(-1, frame.num_channels)
             converted = self._audio.convert(samples, frame.sample_rate)
-            if self._analyzer.sample_rate != frame.sample_rate or self._factory.input_gain_db:
-                for_vad = _audio_frame(np.round(converted * 32_768.0), SAMPLE_RATE)
-            elif frame.num_channels > 1:
-                for_vad = _audio_frame(samples.mean(axis=1), frame.sample_rate)
+            for_vad = self._audio.for_vad(frame, converted, sample_rate=self._analyzer.sample_rate)
             if not self._driver.transparent:
                 if not self._stt_is_muted:
                     self._times.pushed(len(samples) / frame.sample_rate)
@@ -375,17 +388,11 @@ class ProsodyGate(FrameProcessor):
     def _note(self, frame: Frame) -> None:
         """A frame that goes upstream: what the gate learns from it."""
         try:
+            self._functions.note(frame)
             if isinstance(frame, BotStartedSpeakingFrame):
                 self._audio.bot_started()
             elif isinstance(frame, BotStoppedSpeakingFrame):
                 self._audio.bot_stopped(keeps_floor=bool(self._functions))
-            elif isinstance(frame, FunctionCallsStartedFrame):
-                self._functions |= {call.tool_call_id for call in frame.function_calls}
-            elif isinstance(frame, FunctionCallInProgressFrame):
-                if not frame.cancel_on_interruption:  # the conversation goes on while it runs
-                    self._functions.discard(frame.tool_call_id)
-            elif isinstance(frame, FunctionCallResultFrame | FunctionCallCancelFrame):
-                self._functions.discard(frame.tool_call_id)
             elif isinstance(frame, UserMuteStartedFrame):
                 self._vad_frames.muted = True
                 self._vad_frames.forget()
@@ -397,9 +404,6 @@ class ProsodyGate(FrameProcessor):
                 self._driver.gets_transcripts = not frame.mute
         except Exception as error:
             self._driver.fail(error)
-
-    def _may_hold(self) -> bool:
-        return not self._vad_frames.muted
 
     # What comes out
 
@@ -486,13 +490,10 @@ class ProsodyGate(FrameProcessor):
         self._finished = True
         self._audio.settle()
         self._driver.close()
+        if self._recorder is not None:
+            self._recorder.close()
         self._flush_after_audio()
         for timer in (self._watch, self._overdue):
             if timer is not None:
                 timer.cancel()
         self._emit("on_metrics", self.metrics)
-
-
-def _audio_frame(samples: npt.NDArray[np.floating[Any]], sample_rate: int) -> InputAudioRawFrame:
-    pcm = np.clip(samples, -32_768, 32_767).astype(np.int16)
-    return InputAudioRawFrame(pcm.tobytes(), sample_rate, 1)

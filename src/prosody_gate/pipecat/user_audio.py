@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from pipecat.frames.frames import (
+    Frame,
+    FunctionCallCancelFrame,
+    FunctionCallInProgressFrame,
+    FunctionCallResultFrame,
+    FunctionCallsStartedFrame,
+    InputAudioRawFrame,
+)
 
 from ..audio import SAMPLE_RATE, Framer, Resampler, amplified, to_float32
 from ..session import GateDriver
@@ -20,6 +28,25 @@ text-to-speech Pipecat reports a stop and a start."""
 AT_ONCE: Final = 3
 """Frames that the gate gets with one piece of audio at most when some have waited (two more than a longer piece
 has): more would stop the event loop."""
+
+
+class RunningFunctions:
+    """The functions that the bot waits for: while one runs it has not handed over the floor."""
+
+    def __init__(self) -> None:
+        self._running: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._running)
+
+    def note(self, frame: Frame) -> None:
+        """Take in what a frame says of them, if anything."""
+        if isinstance(frame, FunctionCallsStartedFrame):
+            self._running |= {call.tool_call_id for call in frame.function_calls}
+        elif isinstance(frame, FunctionCallResultFrame | FunctionCallCancelFrame):
+            self._running.discard(frame.tool_call_id)
+        elif isinstance(frame, FunctionCallInProgressFrame) and not frame.cancel_on_interruption:
+            self._running.discard(frame.tool_call_id)  # the conversation goes on while it runs
 
 
 @dataclass(slots=True)
@@ -80,6 +107,23 @@ class UserAudio:
         self._samples[sample_rate] = self._samples.get(sample_rate, 0) + len(samples)
         return amplified(self._resampler.push(to_float32(samples)), self._gain_db)
 
+    def for_vad(
+        self, frame: InputAudioRawFrame, converted: npt.NDArray[np.float32], *, sample_rate: int
+    ) -> InputAudioRawFrame:
+        """A piece of audio as Pipecat's VAD takes it: of one channel, as loud as the gate gets it.
+
+        Args:
+            frame: As it came.
+            converted: The same by `convert`.
+            sample_rate: The VAD's.
+        """
+        if sample_rate != frame.sample_rate or self._gain_db:
+            return _audio_frame(np.round(converted * 32_768.0), SAMPLE_RATE)
+        if frame.num_channels > 1:
+            samples = np.frombuffer(frame.audio, np.int16).reshape(-1, frame.num_channels)
+            return _audio_frame(samples.mean(axis=1), sample_rate)
+        return frame
+
     def push(self, converted: npt.NDArray[np.float32]) -> None:
         """Give the gate a piece of audio that was converted."""
         self._driver.time = self.time
@@ -114,3 +158,8 @@ class UserAudio:
             self.settle()
         for _ in range(min(max(AT_ONCE, fresh + 2), len(self._frames))):
             self._driver.push(*self._frames.popleft())
+
+
+def _audio_frame(samples: npt.NDArray[np.floating[Any]], sample_rate: int) -> InputAudioRawFrame:
+    pcm = np.clip(samples, -32_768, 32_767).astype(np.int16)
+    return InputAudioRawFrame(pcm.tobytes(), sample_rate, 1)
