@@ -13,6 +13,7 @@ from .one_line_errors import warn
 
 WHERE: Final = "Where"
 LIMITS: Final = "Limits, of one process"
+RECORDING: Final = "Recording"
 """Panels of the help."""
 
 
@@ -107,6 +108,53 @@ def serve(
             help="Serve a page at / to try the gate with, for browsers on this machine. Default: on.",
         ),
     ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            show_default=False,
+            rich_help_panel=RECORDING,
+            help="Record each overlap, the user's sound from up to 1 s before it and why it was decided so. bench, "
+            "label, tune and page take the folder as it is.",
+        ),
+    ] = None,
+    record_share: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0-1",
+            show_default=False,
+            rich_help_panel=RECORDING,
+            help="Share of the overlaps that are recorded, drawn by chance. Default: 1.",
+        ),
+    ] = None,
+    record_text: Annotated[
+        bool | None,
+        typer.Option(
+            "--record-text/--no-record-text",
+            show_default=False,
+            rich_help_panel=RECORDING,
+            help="Write down what the listener has recognised. Default: on.",
+        ),
+    ] = None,
+    record_quota_mb: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MB",
+            show_default=False,
+            rich_help_panel=RECORDING,
+            help="Megabytes that the folder may have, of all workers; then the oldest overlaps without a label make "
+            "room. Default: 1000.",
+        ),
+    ] = None,
+    record_keep_days: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DAYS",
+            show_default=False,
+            rich_help_panel=RECORDING,
+            help="Days after which a recording is deleted; 0 for never. Default: 30.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the gate to LiveKit agents in adaptive interruption mode, Python and Node, with no change to their code.
 
@@ -125,6 +173,8 @@ def serve(
 
         LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... prosody-gate serve --host 0.0.0.0
     """
+    from ..recording import RecordingWriter
+
     try:
         from ..server import ServerSettings, address_of, check_port, is_open_to_all
         from ..server import serve as serve_forever
@@ -146,9 +196,17 @@ def serve(
         auth=auth,
         metrics=metrics,
         playground=playground,
+        record=record,
+        record_share=record_share,
+        record_text=record_text,
+        record_quota_mb=record_quota_mb,
+        record_keep_days=record_keep_days,
     )
     # A wrong setting is one line here, and a traceback in a worker.
     settings.factory()
+    recording = settings.recording()
+    if recording is not None:
+        RecordingWriter(recording)
     check_port(settings)
     if is_open_to_all(settings):
         warn(f"--no-auth: everybody who reaches {settings.host} may use this server")

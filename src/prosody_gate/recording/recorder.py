@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
@@ -118,7 +119,7 @@ class OverlapRecorder:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._options = options
-        self._about = {"prosody_gate": version("prosody-gate"), **(about or {})}
+        self._about = {"prosody_gate": _own_version(), **(about or {})}
         self.agent_audio = agent_audio
         """Gives what the agent played; may be set before the first overlap."""
         self._stops_agent = stops_agent
@@ -321,6 +322,11 @@ class OverlapRecorder:
         self._writer.put(
             RecordingJob(recorded, self._options, [one.samples for one in frames], gate.input_gain_db, agent_sound)
         )
+
+
+@cache
+def _own_version() -> str:
+    return version("prosody-gate")  # it is looked up on the disk
 
 
 def _spans(frames: Sequence[_Frame]) -> tuple[Span, ...]:

@@ -20,6 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ..gate_factory import GateFactory
+from ..recording import OverlapRecorder, RecordingWriter
 from ..vad import SpeechDetector
 from .admission import Admission, Refusal, is_local
 from .bargein_session import BargeinSession
@@ -38,6 +39,12 @@ THREADS: Final = 1
 
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks after all sessions."""
+
+LAST_WRITES: Final = 2.0
+"""Seconds that recordings of the last sessions may take to be written when the server ends."""
+
+WARM_UP: Final = "warm-up"
+"""Owner of what the server tries before its first client."""
 
 PLAYGROUND: Final = Path(__file__).with_name("data")
 """Folder of the page and the voice of its agent."""
@@ -73,6 +80,9 @@ class BargeinServer:
         self.factory = factory or settings.factory()
         self.admission = Admission(settings)
         self._make_detector = make_detector
+        self._recordings = settings.recording()
+        self._counted: dict[str, int] = {}
+        self._writer = None if self._recordings is None else RecordingWriter(self._recordings)
         self._listeners = ListenerPool(self._listener, size=settings.listeners) if self.factory.listens else None
         self._pool: InferencePool | None = None
         self._http: HttpWindows | None = None
@@ -115,7 +125,19 @@ class BargeinServer:
         """
         pool = self._listeners
         listens: Callable[[], Any] | None = None if pool is None else lambda: pool.listener(owner)
-        return WindowGate(self.factory, settings, make_listener=listens, make_detector=self._make_detector)
+        return WindowGate(
+            self.factory,
+            settings,
+            make_listener=listens,
+            make_detector=self._make_detector,
+            recorder=None if owner is WARM_UP else self._recorder(),
+        )
+
+    def _recorder(self) -> OverlapRecorder | None:
+        """What records the overlaps of one client; one thread writes for all of them."""
+        if self._recordings is None or self._writer is None:
+            return None
+        return OverlapRecorder(self._recordings, writer=self._writer, about={"source": "server", **self.factory.about})
 
     # Routes
 
@@ -209,16 +231,20 @@ class BargeinServer:
             for number, handler in before.items():
                 signal.signal(number, handler)
             await self.dismiss_all()
+            if self._writer is not None:
+                await pool.settled(LAST_WRITES)
             pool.close()
+            if self._writer is not None:
+                await asyncio.to_thread(self._writer.close, wait=LAST_WRITES)
 
     def _warm_up(self) -> None:
         """Load the models, so that the first window does not wait for them, and a missing one is named at once."""
-        gate = self.gate_of("warm-up", SessionCreate(None, 1))
+        gate = self.gate_of(WARM_UP, SessionCreate(None, 1))
         gate.judge(np.zeros(16_000, np.int16))
         if self._listeners is not None:
-            listener = self._listeners.borrow("warm-up")
+            listener = self._listeners.borrow(WARM_UP)
             if listener is not None:
-                self._listeners.give_back("warm-up", listener)
+                self._listeners.give_back(WARM_UP, listener)
 
     async def _look_after_all(self) -> None:
         figures = server_collectors()
@@ -228,7 +254,16 @@ class BargeinServer:
             if self._http is not None:
                 self._http.look_after()
             figures.in_overlap.set(sum(session.in_overlap for session in self._sessions))
+            self._count_recordings()
             await asyncio.sleep(LOOK_EVERY)
+
+    def _count_recordings(self) -> None:
+        if self._writer is None:
+            return
+        counts = {"written": self._writer.written, **self._writer.dropped}
+        for outcome, count in counts.items():
+            server_collectors().recordings.labels(outcome).inc(count - self._counted.get(outcome, 0))
+        self._counted = counts
 
     async def drain(self, seconds: float) -> None:
         """Let nobody in any more, wait for the sessions to end, and dismiss those that are left after `seconds`."""

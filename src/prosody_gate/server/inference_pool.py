@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final
@@ -143,6 +144,12 @@ class InferencePool:
         future = asyncio.get_running_loop().run_in_executor(self._executor, job.gate.rest)
         future.add_done_callback(lambda _: self._go_on(job))
 
+    async def settled(self, seconds: float) -> None:
+        """Wait, for so many seconds at most, until what was begun by now is done."""
+        done = asyncio.get_running_loop().run_in_executor(self._executor, _nothing)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(done, seconds)
+
     def close(self) -> None:
         """End the threads once their windows are done."""
         self._closed = True
@@ -197,6 +204,10 @@ class InferencePool:
         self._queue = deque(job for job in self._queue if job.waiting is not None)
         if self._queue or self._working:
             self._look = asyncio.get_running_loop().call_later(LOOK_EVERY, self._answer_overdue)
+
+
+def _nothing() -> None:
+    """Stands last in the threads' queue."""
 
 
 def _with_what_is_owed(job: Job, judgement: Judgement) -> Judgement:

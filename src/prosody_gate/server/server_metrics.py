@@ -34,6 +34,8 @@ class ServerCollectors(NamedTuple):
     """`prosody_gate_server_refused_total{reason}`: connections that were not let in."""
     dropped: prometheus_client.Counter
     """`prosody_gate_server_dropped_total{reason}`: sessions that the server ended."""
+    recordings: prometheus_client.Counter
+    """`prosody_gate_server_recordings_total{outcome}`: overlaps recorded, and lost by reason."""
 
 
 @lru_cache(maxsize=1)
@@ -57,6 +59,9 @@ def server_collectors() -> ServerCollectors:
         ),
         refused=prometheus_client.Counter("prosody_gate_server_refused", "Connections not let in", ["reason"]),
         dropped=prometheus_client.Counter("prosody_gate_server_dropped", "Sessions that the server ended", ["reason"]),
+        recordings=prometheus_client.Counter(
+            "prosody_gate_server_recordings", "Overlaps recorded, and lost by reason", ["outcome"]
+        ),
     )
 
 

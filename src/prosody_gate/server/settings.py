@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Final
 
 from ..errors import OptionError
 from ..gate_factory import GateFactory
+from ..recording import RecordOptions
 
 PREFIX: Final = "PROSODY_GATE_"
 """Before the name of a setting in the environment."""
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 """Addresses that nobody outside this machine can reach."""
+
+FRACTIONS: Final = frozenset({"sensitivity", "max_windows_per_second", "drain"})
+"""Settings that need not be whole numbers."""
 
 TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -59,6 +64,16 @@ class ServerSettings:
     """Whether there is a page at / to try the gate with; for browsers on this machine alone."""
     drain: float = 600.0
     """Seconds that open sessions may go on after SIGTERM."""
+    record: str = ""
+    """Folder to record overlaps in; empty for none."""
+    record_share: float = 1.0
+    """Share of the overlaps that are recorded, 0 to 1."""
+    record_text: bool = True
+    """Whether what the listener has recognised is written down."""
+    record_quota_mb: float = 1_000.0
+    """Megabytes that the folder may have, of all workers."""
+    record_keep_days: float = 30.0
+    """Days after which a recording is deleted; 0 for never."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -69,10 +84,16 @@ class ServerSettings:
             ("max_sessions_per_key", 1, 1_000_000),
             ("max_windows_per_second", 1, 1_000),
             ("drain", 0, 86_400),
+            ("record_share", 0, 1),
+            ("record_quota_mb", 1, 1e9),
+            ("record_keep_days", 0, 1e5),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise OptionError(f"{option_name(name)}: expected {low} to {high}, got {value:g}")
+        for one in fields(self):
+            if one.name.startswith("record_") and not self.record and getattr(self, one.name) != one.default:
+                raise OptionError(f"{option_name(one.name)}: nothing is recorded; expected --record FOLDER beside it")
         if not self.auth:
             return
         if any(not (key and secret) for key, secret in self.keys.items()):
@@ -101,6 +122,18 @@ class ServerSettings:
             languages=self.language,
             listener=self.listener,
             given_by="server",
+        )
+
+    def recording(self) -> RecordOptions | None:
+        """What is recorded, and how much of it is kept; None where nothing is."""
+        if not self.record:
+            return None
+        return RecordOptions(
+            folder=Path(self.record),
+            share=self.record_share,
+            text=self.record_text,
+            quota_mb=self.record_quota_mb,
+            keep_days=self.record_keep_days or None,
         )
 
     @classmethod
@@ -146,13 +179,13 @@ def _read(name: str, text: str) -> Any:
     variable = PREFIX + name.upper()
     if name == "language":
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if name in ("host", "profile"):
+    if name in ("host", "profile", "record"):
         return text
-    if name in ("listener", "auth", "metrics", "playground"):
+    if name in ("listener", "auth", "metrics", "playground", "record_text"):
         if text.lower() in TRUE | FALSE:
             return text.lower() in TRUE
         raise OptionError(f"{variable}: expected true or false, got {text!r}")
-    kind = float if name in ("sensitivity", "max_windows_per_second", "drain") else int
+    kind = float if name in FRACTIONS or name.startswith("record_") else int
     try:
         return kind(text)
     except ValueError:

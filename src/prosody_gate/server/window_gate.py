@@ -16,6 +16,7 @@ from ..gate import Gate, GateEvent, GateEventKind, GateOptions, probability_of
 from ..gate_factory import GateFactory
 from ..listener import Listener
 from ..prosody import NoiseFloor, ProsodyAnalyzer
+from ..recording import OverlapRecorder
 from ..session import AudioFeed
 from ..vad import SpeechDetector, create_detector
 from .frames import SLOT_SAMPLES, WINDOW_SAMPLES, Pcm, SessionCreate
@@ -63,6 +64,7 @@ class WindowGate:
         settings: What the client asks for.
         make_listener: Makes the listener of a gate; None for none.
         make_detector: Makes the VAD, which finds the onsets; Silero when None.
+        recorder: Records the overlaps, those of an earlier window once; None for no recording.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class WindowGate:
         *,
         make_listener: Callable[[], Listener] | None = None,
         make_detector: Callable[[], SpeechDetector] | None = None,
+        recorder: OverlapRecorder | None = None,
     ) -> None:
         self._factory = factory
         self._options = options_for(factory.options, settings.threshold)
         self._make_listener = make_listener
         self._make_detector = make_detector
+        self._recorder = recorder
         self._min_frames = settings.min_frames
         self.threshold = threshold_of(self._options)
         """P(interruption) from which this client gets an interruption."""
@@ -112,7 +116,7 @@ class WindowGate:
         if new is None or self._feed is None:
             self._end_stream()
             new = len(window)
-            self._begin_stream()
+            self._begin_stream(len(window) / SAMPLE_RATE - FRESH)
         feed = self._feed
         assert feed is not None
         had_failed = feed.gate.failure is not None
@@ -135,7 +139,7 @@ class WindowGate:
 
     # The stream
 
-    def _begin_stream(self) -> None:
+    def _begin_stream(self, fresh_from: float) -> None:
         listener = None if self._make_listener is None else self._make_listener()
         gate = self._factory.gate(
             options=self._options, listener=listener, analyzer=self._factory.make_analyzer(self._analyzer)
@@ -146,6 +150,8 @@ class WindowGate:
             self._make_detector() if self._make_detector else create_detector("silero")
         )
         self._feed = AudioFeed(gate, SAMPLE_RATE, detector=self._detector)
+        if self._recorder is not None:
+            self._recorder.next_stream(gate, since=fresh_from)
 
     def _analyzer(self, **known: Any) -> ProsodyAnalyzer:
         if self._noise_floor is not None:
@@ -154,8 +160,12 @@ class WindowGate:
 
     def _end_stream(self) -> None:
         if self._feed is not None:
-            self._feed.gate.close()
+            gate = self._feed.gate
+            events = gate.close()
             self._feed = None
+            if self._recorder is not None:
+                self._recorder.after_step(gate, events)
+                self._recorder.end_stream()
         self._forget_overlaps()
 
     def _forget_overlaps(self) -> None:
@@ -183,6 +193,11 @@ class WindowGate:
             if self._pushed % FRAME_SAMPLES == 0:
                 events += caused
                 self._note(feed.gate, caused)
+                if self._recorder is not None:
+                    assert self._detector is not None
+                    self._recorder.after_step(
+                        feed.gate, caused, frame=self._detector.frame, speech_probability=self._detector.probability
+                    )
         return events
 
     def _note(self, gate: Gate, events: list[GateEvent]) -> None:
@@ -260,7 +275,7 @@ class WindowGate:
 
 
 class RememberingDetector:
-    """A VAD that remembers what it made of the newest frame.
+    """A VAD that remembers the newest frame, and what it made of it.
 
     Args:
         inner: Does the work.
@@ -270,6 +285,8 @@ class RememberingDetector:
         self._inner = inner
         self.probability = 0.0
         """That the newest frame is speech, 0 to 1."""
+        self.frame: npt.NDArray[np.float32] = np.zeros(FRAME_SAMPLES, np.float32)
+        """The newest frame, as loud as the gate gets it."""
 
     @property
     def name(self) -> str:
@@ -278,7 +295,7 @@ class RememberingDetector:
 
     def frame_probability(self, frame: npt.NDArray[np.float32]) -> float:
         """See `SpeechDetector.frame_probability`."""
-        self.probability = self._inner.frame_probability(frame)
+        self.probability, self.frame = self._inner.frame_probability(frame), frame
         return self.probability
 
     def reset(self) -> None:
