@@ -306,3 +306,17 @@ def test_no_recorded_cough_is_recognised_as_an_interrupt_phrase(shared_data: Pat
     texts = [settled(listener, clip) for clip in real(shared_data, "<cough>", 20)]
 
     assert [text for text in texts if ENGLISH.match(text).interrupt] == []
+
+
+def test_a_phrase_of_many_words_that_can_each_be_said_in_many_ways_is_cut_at_once() -> None:
+    ways = Pronunciations({})
+    ways._dictionary = {"either": tuple((sound,) for sound in range(8))}
+    readings = ways.of(" ".join(["either"] * 12))
+    assert readings == tuple((0,) * 11 + (sound,) for sound in range(pronunciation.MOST_READINGS))
+
+
+def test_phrases_of_ones_own_are_not_kept_for_ever() -> None:
+    for number in range(20):
+        phrase = (f"phrase{number}",)
+        phoneme_listener._follow(phrase, (), ((phrase, ("a",)),), False)
+    assert phoneme_listener._follow.cache_info().currsize <= 8

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from prosody_gate.bench import read_manifest
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
 from prosody_gate.labelling import FolderLabelling
-from prosody_gate.page import LabelServer
+from prosody_gate.page import LabelServer, page_of_folder
 from prosody_gate.recording import label_of, overlap_files, read_line
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.flac"
@@ -200,3 +202,50 @@ def test_a_folder_takes_no_output(recorded: Path, tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["label", str(recorded), "--output", str(tmp_path / "x.jsonl")])
     assert ran.exit_code == 2
     assert "--output: the labels of" in ran.output
+
+
+def test_labels_that_come_at_the_same_time_are_written_one_after_the_other() -> None:
+    writing, most = [0], [0]
+
+    def save(key: str, label: str | None) -> Path:
+        writing[0] += 1
+        most[0] = max(most[0], writing[0])
+        time.sleep(0.02)
+        writing[0] -= 1
+        return Path("calls.jsonl")
+
+    made = LabelServer(save)
+    made.show("<p>page</p>")
+    thread = threading.Thread(target=made.run, daemon=True)
+    thread.start()
+    asking = [
+        threading.Thread(target=ask, args=(made.url + "label", {"key": "one", "label": "noise"})) for _ in range(6)
+    ]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join(10)
+    made.stop()
+    thread.join(5)
+    made.close()
+    assert most == [1]
+
+
+def test_damaged_recordings_are_named_and_the_rest_is_shown(recorded: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(recorded, folder)
+    first, second, third, *_ = overlap_files(folder)
+    # An event that is no object; a file that was copied with the name of another inside; one that goes while the page
+    # is made.
+    for path, change in ((first, {"events": ["backchannel"]}), (second, {"name": third.stem})):
+        path.write_text(json.dumps({**read_line(path), **change}), encoding="utf-8")
+    data = page_of_folder(folder)
+    assert len(data.items) == 7
+    assert data.lines[0]["events"] == []
+    assert len({item.key for item in data.items}) == 7
+    third.write_text("{", encoding="utf-8")
+    assert f"{third}: not JSON" in data.clips[2]().missing
+    fields = read_line(second)
+    second.write_text(json.dumps({**fields, "trace": {}}), encoding="utf-8")
+    assert f"{second}: is damaged" in data.clips[1]().missing
+    assert data.clips[3]().missing == ""

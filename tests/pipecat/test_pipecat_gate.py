@@ -16,6 +16,7 @@ from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADParams
 from pipecat.frames.frames import (
     FunctionCallFromLLM,
+    FunctionCallInProgressFrame,
     FunctionCallResultFrame,
     FunctionCallsStartedFrame,
     InputAudioRawFrame,
@@ -36,6 +37,7 @@ from livekit_call import ConfirmAt
 from pipecat_call import LoudIsSpeech, PipecatCall, recorded, said_by_bot
 from prosody_gate import GateEventKind, OptionError
 from prosody_gate.pipecat import ProsodyGate, SaidWord, SpokenTimes
+from prosody_gate.profile import Microphone, Profile
 from virtual_time import run_virtual
 
 Body = Callable[[PipecatCall], Awaitable[None]]
@@ -513,3 +515,47 @@ def test_a_dropped_interim_makes_no_backchannel() -> None:
 
     call = run(body)
     assert call.down.of(UserBackchannelFrame) == []
+
+
+def test_a_function_that_runs_beside_the_conversation_keeps_no_floor() -> None:
+    async def body(call: PipecatCall) -> None:
+        await over_the_bot(call, "s" * 10 + "-" * 4, bot=2.0)
+        function = FunctionCallFromLLM("look_up", "1", {}, call.context)
+        await call.llm.push_frame(FunctionCallsStartedFrame([function]), FrameDirection.UPSTREAM)
+        beside = FunctionCallInProgressFrame("look_up", "1", {}, cancel_on_interruption=False)
+        await call.llm.push_frame(beside, FrameDirection.UPSTREAM)
+        await call.audio("-" * 8)
+        await call.final("Okay.")
+        await call.silence(2.0)
+
+    call = run(body)
+    # With the floor kept it would have been cancelled; so it is the answer.
+    assert (call.kinds(), call.user_turns()) == (["hold", "release"], ["Okay."])
+
+
+def test_a_recogniser_that_was_muted_before_the_gate_is_made_is_known_to_be() -> None:
+    gate = ProsodyGate(vad_analyzer=LoudIsSpeech(), listener=False)
+    gate._note(STTMuteFrame(mute=True))
+    assert not gate._driver.has_gate
+    assert not gate.gate.is_transcribed
+
+
+def test_audio_in_long_pieces_is_heard_in_time() -> None:
+    async def body(call: PipecatCall) -> None:
+        assert call.gate is not None
+        await call.silence(1.0)
+        await call.speak(8.0)
+        await call.silence(6.0)
+        assert call.gate.gate.time == pytest.approx(call.gate._driver.time, abs=0.04)
+
+    run(body, frame=8_000)
+
+
+def test_a_profile_with_an_echo_guard_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def body(call: PipecatCall) -> None:
+        await call.silence(0.1)
+
+    run(body, gate={"profile": Profile(microphone=Microphone(name="desk", echo_guard=True))})
+    assert [record.message for record in caplog.records if getattr(record, "option", "") == "echo_guard"] == [
+        "the profile wants echo_guard, which there is only in LiveKit; cancel the echo before it comes here"
+    ]

@@ -25,6 +25,7 @@ from prosody_gate.gate import Gate, Transcript
 from prosody_gate.recording import (
     OverlapRecorder,
     RecordingError,
+    RecordingFolder,
     RecordOptions,
     label_of,
     overlap_files,
@@ -442,3 +443,12 @@ def test_files_of_others_in_the_folder_are_never_deleted(recorded: Path) -> None
     stream.close()
     assert all(path.exists() for path in theirs)
     assert stream.recorder.counts.written == 4
+
+
+def test_the_oldest_recording_makes_room_whatever_its_name(folder: Path) -> None:
+    kept = RecordingFolder(folder, quota=1_000, keep_days=None)
+    for name, age in (("20260102T000000Z-b-0001", 200.0), ("20260101T000000Z-a-0001", 100.0)):
+        assert kept.write(name, "{}" + " " * 400, None)
+        os.utime(folder / f"{name}.json", (time.time() - age,) * 2)
+    assert kept.write("20260103T000000Z-c-0001", "{}" + " " * 400, None)
+    assert sorted(path.stem for path in folder.iterdir()) == ["20260101T000000Z-a-0001", "20260103T000000Z-c-0001"]

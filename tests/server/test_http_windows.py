@@ -9,12 +9,15 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
+from starlette.requests import Request
 
 pytest.importorskip("uvicorn", reason="the server is not installed: pip install 'prosody-gate[server]'")
 
 from bargein_server import serving, windows_of
 from gate_timeline import Says
 from loud_speech import sound
+from prosody_gate.server.http_windows import HttpWindows
+from prosody_gate.server.inference_pool import InferencePool
 
 STOP = sound(("room", 1.5), ("speech", 0.8))
 ROOM = sound(("room", 1.2))
@@ -84,5 +87,19 @@ def test_a_body_that_is_too_long_or_not_whole_is_refused() -> None:
             assert (status, "at most" in text) == (400, True)
             async with http.post(url + "/bargein", data=b"abc") as answer:
                 assert answer.status == 400
+
+    run(test)
+
+
+def test_a_client_that_goes_in_the_middle_of_its_body_is_no_error() -> None:
+    async def test() -> None:
+        messages = iter([{"type": "http.request", "body": b"12", "more_body": True}, {"type": "http.disconnect"}])
+
+        async def receive() -> Any:
+            return next(messages)
+
+        scope = {"type": "http", "method": "POST", "path": "/bargein", "query_string": b"", "headers": []}
+        windows = HttpWindows(InferencePool(1), lambda *_: 1 / 0)  # type: ignore[arg-type, return-value]
+        assert (await windows.answer(Request(scope, receive), "nobody")).status_code == 400
 
     run(test)

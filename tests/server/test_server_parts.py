@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ pytest.importorskip("uvicorn", reason="the server is not installed: pip install 
 
 from prosody_gate.cli import app
 from prosody_gate.errors import ModelError, OptionError
+from prosody_gate.gate import GateEvent, GateEventKind
 from prosody_gate.server import ServerSettings
 from prosody_gate.server.frames import Window
 from prosody_gate.server.inference_pool import InferencePool, Job, Outcome
@@ -268,3 +273,81 @@ def test_nothing_is_answered_for_a_client_that_has_gone() -> None:
         assert answers == []
 
     asyncio.run(test())
+
+
+class Late(Gate):
+    """Finds something in its first window, too late for it; then nothing."""
+
+    def __init__(self, *judgements: Judgement) -> None:
+        super().__init__()
+        self._left = list(judgements)
+
+    def judge(self, samples: np.ndarray) -> Judgement:
+        time.sleep(0.0 if self.judged else 0.15)
+        self.judged.append(int(samples[0]))
+        return self._left.pop(0)
+
+
+def answers_of(monkeypatch: pytest.MonkeyPatch, *judgements: Judgement) -> list[Judgement]:
+    """What two windows are answered, of which the first is judged too late."""
+    monkeypatch.setattr("prosody_gate.server.inference_pool.PATIENCE", 0.05)
+    monkeypatch.setattr("prosody_gate.server.inference_pool.LOOK_EVERY", 0.01)
+    answers: list[Judgement] = []
+
+    async def test() -> None:
+        pool = InferencePool(1)
+        job = Job(Late(*judgements), lambda window, judgement, *_: answers.append(judgement))  # type: ignore[arg-type]
+        for number in (1, 2):
+            pool.submit(job, window(number))
+            await asyncio.sleep(0.25)
+        pool.close()
+
+    asyncio.run(test())
+    return answers
+
+
+def test_a_late_verdict_is_told_with_a_window_that_goes_on_and_not_with_one_that_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = Judgement(True, (0.9,))
+    assert [one.interruption for one in answers_of(monkeypatch, found, Judgement(False, (0.1,)))] == [False, True]
+    anew = Judgement(False, (0.1,), begins_anew=True)
+    assert [one.interruption for one in answers_of(monkeypatch, found, anew)] == [False, False]
+
+
+def test_what_the_gate_did_in_a_window_that_was_answered_by_then_is_told_with_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = (event(kind) for kind in (GateEventKind.HOLD, GateEventKind.CANCEL))
+    answers = answers_of(monkeypatch, Judgement(False, (), (first,)), Judgement(False, (), (second,)))
+    assert [one.events for one in answers] == [(), (first, second)]
+
+
+def event(kind: GateEventKind) -> GateEvent:
+    return GateEvent(
+        kind=kind, overlap=1, onset=1.0, time=1.1, speech_duration=0.1, reason="speech", probability=0.5, evidence={}
+    )
+
+
+# Figures
+
+GAUGE = """
+import os, sys
+from prosody_gate.server.server_metrics import exposition, server_collectors
+server_collectors().sessions.set(int(sys.argv[1]))
+if sys.argv[2] == "shows":
+    print(exposition()[0].decode())
+sys.stdout.flush()
+os._exit(1)
+"""
+
+
+def test_the_sessions_of_a_worker_that_has_crashed_are_not_counted(tmp_path: Path) -> None:
+    def worker(sessions: int, then: str) -> str:
+        command = [sys.executable, "-c", GAUGE, str(sessions), then]
+        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60).stdout
+
+    worker(3, "crashes")
+    assert len(list(tmp_path.glob("gauge_livesum_*.db"))) == 1
+    assert "\nprosody_gate_server_sessions 1.0\n" in worker(1, "shows")
