@@ -126,3 +126,19 @@ def test_a_damaged_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with pytest.raises(ModelError, match=r"embedding_model\.onnx.*not a model"):
         SpeechEmbedding()
     speech_embedding._shared_sessions.cache_clear()
+
+
+@pytest.mark.parametrize("frames", [2, 4])
+def test_sound_that_is_pushed_several_frames_at_a_time_gives_the_very_same_embedding(frames: int) -> None:
+    sound = np.concatenate([0.01 * vowel(0.2), vowel(0.6), 0.3 * vowel(0.48)])
+    one_by_one, together = SpeechEmbedding(), SpeechEmbedding()
+    # An overlap begins with the frames before its onset.
+    one_by_one.push(sound[: 3 * 512])
+    for place in range(3 * 512, 10 * 512, 512):
+        one_by_one.push(sound[place : place + 512])
+    together.push(sound[: 10 * 512])
+    for begin in range(10 * 512, 34 * 512, frames * 512):
+        together.push(sound[begin : begin + frames * 512])
+        for place in range(begin, begin + frames * 512, 512):
+            one_by_one.push(sound[place : place + 512])
+        assert np.array_equal(one_by_one.vector(), together.vector())

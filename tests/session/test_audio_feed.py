@@ -154,3 +154,17 @@ def test_a_rate_channels_or_a_gate_that_cannot_be_used_are_refused() -> None:
     used.push(None, 0.0)
     with pytest.raises(OptionError, match="gate: has had audio of another stream; make one gate a stream"):
         AudioFeed(used, 16_000)
+
+
+def test_steps_stop_after_each_frame_and_give_what_a_push_gives(user) -> None:
+    pushed, stepped = (AudioFeed(make_gate(Says(3.0)), 16_000, detector=WebRtcDetector()) for _ in range(2))
+    for feed in (pushed, stepped):
+        feed.gate.agent_started(0.0)
+    times, events = [], []
+    for begin in range(0, len(user), 1_600):
+        for caused in stepped.steps(user[begin : begin + 1_600]):
+            times.append(stepped.gate.time)
+            events += caused
+    assert times == pytest.approx([0.032 * number for number in range(1, len(user) // 512 + 1)])
+    assert events
+    assert events == [e for begin in range(0, len(user), 1_600) for e in pushed.push(user[begin : begin + 1_600])]

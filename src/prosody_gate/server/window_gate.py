@@ -184,20 +184,17 @@ class WindowGate:
     def _push(self, feed: AudioFeed, samples: Pcm) -> list[GateEvent]:
         """Push samples frame by frame, and note what the gate makes of each."""
         events: list[GateEvent] = []
-        taken = 0
-        while taken < len(samples):
-            piece = samples[taken : taken + FRAME_SAMPLES - self._pushed % FRAME_SAMPLES]
-            caused = feed.push(piece)
-            taken += len(piece)
-            self._pushed += len(piece)
-            if self._pushed % FRAME_SAMPLES == 0:
-                events += caused
-                self._note(feed.gate, caused)
-                if self._recorder is not None:
-                    assert self._detector is not None
-                    self._recorder.after_step(
-                        feed.gate, caused, frame=self._detector.frame, speech_probability=self._detector.probability
-                    )
+        end = self._pushed + len(samples)
+        for caused in feed.steps(samples):
+            self._pushed += FRAME_SAMPLES - self._pushed % FRAME_SAMPLES
+            events += caused
+            self._note(feed.gate, caused)
+            if self._recorder is not None:
+                assert self._detector is not None
+                self._recorder.after_step(
+                    feed.gate, caused, frame=self._detector.frame, speech_probability=self._detector.probability
+                )
+        self._pushed = end
         return events
 
     def _note(self, gate: Gate, events: list[GateEvent]) -> None:
@@ -263,7 +260,7 @@ class WindowGate:
         middles = self._pushed - SLOT_SAMPLES // 2 - SLOT_SAMPLES * np.arange(slots - 1, -1, -1)
         frames = middles // FRAME_SAMPLES - (self._pushed // FRAME_SAMPLES - len(self._chances))
         known = np.array(self._chances or [0.0])
-        found = known[np.clip(frames, 0, len(known) - 1)]
+        found = known[np.minimum(np.maximum(frames, 0), len(known) - 1)]
         # Rounded down, so that nothing below the threshold is sent as having reached it.
         floored = np.floor(found / STEP) * STEP
         reached = math.ceil(self.threshold / STEP - 1e-6) * STEP
@@ -271,7 +268,7 @@ class WindowGate:
             floored[-self._min_frames :] = np.maximum(floored[-self._min_frames :], reached)
         elif self._confirmed is None:
             floored = np.minimum(floored, reached - STEP)
-        return tuple(np.clip(floored, 0.0, 1.0).round(4).tolist())
+        return tuple(np.minimum(np.maximum(floored, 0.0), 1.0).round(4).tolist())
 
 
 class RememberingDetector:

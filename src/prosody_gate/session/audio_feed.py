@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -90,13 +91,28 @@ class AudioFeed:
         Raises:
             AudioError: The samples are no such array, or one is not a finite number.
         """
+        return [event for caused in self.steps(samples) for event in caused]
+
+    def steps(self, samples: npt.NDArray[Any]) -> Iterator[list[GateEvent]]:
+        """Push the next chunk of the stream, and look at the gate after each frame.
+
+        Args:
+            samples: As for `push`.
+
+        Yields:
+            For each frame that the chunk completes, once the gate has got it, the events it caused.
+
+        Raises:
+            AudioError: As `push` does.
+        """
         mono = to_float32(self._by_channel(samples), start=self._pushed)
         self._pushed += len(mono)
-        return self._feed(self._resampler.push(mono))
+        for frame in self._framer.push(self._resampler.push(mono)):
+            yield self._feed_frame(frame)
 
     def close(self) -> list[GateEvent]:
         """End the stream: the rest of the audio is fed, and what is then undecided is cancelled."""
-        events = self._feed(self._resampler.flush())
+        events = [event for frame in self._framer.push(self._resampler.flush()) for event in self._feed_frame(frame)]
         last = self._framer.flush()
         if last is not None:
             events += self._feed_frame(last)
@@ -115,9 +131,6 @@ class AudioFeed:
             return samples
         expected = "[n] or [n, 1]" if channels == 1 else f"[n, {channels}], or [n] with n a multiple of {channels}"
         raise AudioError(f"audio: samples have shape {list(samples.shape)}; expected {expected}")
-
-    def _feed(self, samples: npt.NDArray[np.float32]) -> list[GateEvent]:
-        return [event for frame in self._framer.push(samples) for event in self._feed_frame(frame)]
 
     def _feed_frame(self, frame: npt.NDArray[np.float32]) -> list[GateEvent]:
         louder = amplified(frame, self._gain_db)
