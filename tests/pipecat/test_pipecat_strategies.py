@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,11 +12,15 @@ pytest.importorskip("pipecat", reason="needs Pipecat: pip install 'prosody-gate[
 from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 from pipecat.frames.frames import (
     EagerTranscriptionFrame,
+    Frame,
+    LLMContextFrame,
     ProposedUserStartedSpeakingFrame,
     ProposedUserStoppedSpeakingFrame,
     TranscriptionFrame,
+    UserTurnInferenceCompletedFrame,
     VADUserStoppedSpeakingFrame,
 )
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.turns.user_start import (
@@ -30,9 +35,13 @@ from pipecat.turns.user_stop import (
     SpeechTimeoutUserTurnStopStrategy,
     TurnAnalyzerUserTurnStopStrategy,
 )
-from pipecat.turns.user_turn_strategies import EagerUserTurnStrategies, UserTurnStrategies
+from pipecat.turns.user_turn_strategies import (
+    EagerUserTurnStrategies,
+    FilterIncompleteUserTurnStrategies,
+    UserTurnStrategies,
+)
 
-from pipecat_call import PipecatCall
+from pipecat_call import Answering, PipecatCall
 from virtual_time import run_virtual
 
 STARTS: dict[str, Any] = {
@@ -172,3 +181,59 @@ def test_a_segmented_service_gets_its_segments_also_of_what_is_held() -> None:
     assert (call.backchannels(), call.user_turns()) == (["Yeah."], ["Yeah, wait a second."])
     assert len(call.stt.seconds) == len(call.up.of(VADUserStoppedSpeakingFrame)) == 2
     assert call.timeouts == 0
+
+
+class Judging(Answering):
+    """A model that says of a turn whether it is complete: where it ends with a full stop, it is."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMContextFrame) and self.asked[-1].endswith("."):
+            await self.broadcast_frame(UserTurnInferenceCompletedFrame)
+
+
+def filtered(body: Callable[[PipecatCall], Awaitable[None]]) -> PipecatCall:
+    """A call whose turns end when the model says so."""
+
+    async def main() -> PipecatCall:
+        turns = FilterIncompleteUserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()])
+        async with PipecatCall(real=True, llm=Judging(), user={"user_turn_strategies": turns}) as call:
+            await call.silence(0.5)
+            await call.speak(4.5)
+            await call.silence(1.2)
+            await body(call)
+        return call
+
+    return run_virtual(main, monotonic=True)
+
+
+def test_a_turn_that_the_model_takes_for_incomplete_stays_open_after_the_gate_has_let_it_through() -> None:
+    async def body(call: PipecatCall) -> None:
+        await call.sound("yeah wait a second")
+        await call.silence(0.3)
+        await call.final("Yeah, wait a", finalized=True)
+        await call.silence(1.5)
+        assert call.user_turns() == []
+        await call.sound("okay")
+        await call.silence(0.3)
+        await call.final("second.", finalized=True)
+        await call.silence(2.0)
+
+    call = filtered(body)
+    assert call.kinds() == ["hold", "confirm"]
+    assert (call.playout(), call.interruptions()) == (["play", "cut"], 1)
+    assert call.llm.asked[0] == "Yeah, wait a"
+    assert call.llm.asked[-1].endswith("second.")
+    assert (call.user_turns(), call.timeouts) == (["Yeah, wait a second."], 0)
+
+
+def test_the_model_is_not_asked_about_a_backchannel() -> None:
+    async def body(call: PipecatCall) -> None:
+        await call.sound("mm-hm")
+        await call.silence(0.3)
+        await call.final("Mm-hm.", finalized=True)
+        await call.silence(4.0)
+
+    call = filtered(body)
+    assert (call.kinds(), call.llm.asked, call.turns) == (["hold", "cancel"], [], [])
+    assert (call.playout(), call.backchannels()) == (["play", "end"], ["Mm-hm."])

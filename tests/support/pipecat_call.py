@@ -169,6 +169,7 @@ class PipecatCall:
         channels: int = 1,
         stt: Any = None,
         answers: float | None = None,
+        llm: Any = None,
         gate: dict[str, Any] | None = None,
         vad: VADAnalyzer | None = None,
         user: dict[str, Any] | None = None,
@@ -195,7 +196,7 @@ class PipecatCall:
             self.context, user_params=LLMUserAggregatorParams(**params)
         )
         self.stt = stt or SilentSTT()
-        self.llm = Answering(answers)
+        self.llm = llm or Answering(answers)
         self.up, self.down = Notes(FrameDirection.UPSTREAM), Notes(FrameDirection.DOWNSTREAM)
         self.after = Notes(FrameDirection.DOWNSTREAM)
         self.loudspeaker = SilentOutput(RATE)
