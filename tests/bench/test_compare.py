@@ -109,3 +109,11 @@ def test_a_bad_report_is_one_line(two: tuple[Path, Path], tmp_path: Path, conten
     assert problem in ran.output
     missing = CliRunner().invoke(app, ["compare", str(two[0]), str(tmp_path / "none.json")])
     assert "none.json: cannot be read" in missing.output
+
+
+def test_events_of_the_same_name_and_label_are_compared_one_by_one(tmp_path: Path) -> None:
+    before = report(tmp_path / "a.json", [outcome("i", "interruption", at) for at in (0.5, None)])
+    after = report(tmp_path / "b.json", [outcome("i", "interruption", at) for at in (0.5, 0.7, 0.9)])
+    comparison = compare_reports(read_report(before), read_report(after))
+    assert [(one.before.confirmed, one.after.confirmed) for one in comparison.changed] == [(None, 0.7)]
+    assert (comparison.totals[0].before.of, comparison.only_first, comparison.only_second) == (2, 0, 1)

@@ -25,7 +25,7 @@ from prosody_gate.bench import read_manifest
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
 from prosody_gate.labelling import FolderLabelling
-from prosody_gate.page import LabelServer, page_of_folder
+from prosody_gate.page import LabelServer, page_of_folder, page_parts
 from prosody_gate.recording import label_of, overlap_files, read_line
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.flac"
@@ -249,3 +249,25 @@ def test_damaged_recordings_are_named_and_the_rest_is_shown(recorded: Path, tmp_
     second.write_text(json.dumps({**fields, "trace": {}}), encoding="utf-8")
     assert f"{second}: is damaged" in data.clips[1]().missing
     assert data.clips[3]().missing == ""
+
+
+def test_at_port_80_browsers_leave_the_port_out(server: LabelServer) -> None:
+    port = server._server.server_port
+    address = f"http://127.0.0.1:{port}{server.saves}"
+    body = {"key": "one", "label": "noise"}
+    assert ask(address, body, Host="127.0.0.1")[0] == 403
+    assert ask(address, body, Host="127.0.0.1:81")[0] == 403
+    server._server.server_port = 80
+    for host, origin in (("127.0.0.1", "http://127.0.0.1"), ("localhost", "http://localhost")):
+        assert ask(address, body, Host=host, Origin=origin)[0] == 200
+    assert ask(address, body, Host="127.0.0.1:80")[0] == 200
+    assert ask(address, body, Host="127.0.0.1", Origin="http://elsewhere.example")[0] == 403
+
+
+def test_a_title_that_looks_like_a_place_of_the_template_is_a_title(recorded: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "%DATA% %SCRIPT%"
+    shutil.copytree(recorded, folder)
+    page = "".join(page_parts(page_of_folder(folder)))
+    assert f"<title>Recorded overlaps: {folder.name}" in page
+    assert page.count('id="page-data"') == 1
+    assert page.count('id="clip-0"') == 1

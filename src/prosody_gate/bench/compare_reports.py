@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,8 @@ class ReadReport:
     """Options of the gate."""
     profile: str | None
     """Name of the profile; None for none."""
-    events: Mapping[tuple[str, str], ReportedEvent]
-    """By name and label."""
+    events: Mapping[tuple[str, str, int], ReportedEvent]
+    """By name, label, and which one it is of those that have both, from 1."""
 
 
 def read_report(path: Path) -> ReadReport:
@@ -72,14 +73,19 @@ def read_report(path: Path) -> ReadReport:
     if report.get("format") != FORMAT:
         raise OptionError(f"{path}: is a report of format {report.get('format')!r}; expected {FORMAT}")
     try:
-        events = [_event(fields) for fields in report["outcomes"]]
+        events: dict[tuple[str, str, int], ReportedEvent] = {}
+        alike: Counter[tuple[str, str]] = Counter()
+        for fields in report["outcomes"]:
+            event = _event(fields)
+            alike[event.name, event.label] += 1
+            events[event.name, event.label, alike[event.name, event.label]] = event
         settings, about = report.get("settings") or {}, report.get("about") or {}
         return ReadReport(
             path=path,
             manifest=str(report["manifest"]),
             options=dict(settings.get("options") or {}),
             profile=about.get("profile"),
-            events={(event.name, event.label): event for event in events},
+            events=events,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise OptionError(f"{path}: an outcome is damaged ({error}); {EXPECTED}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -113,6 +114,8 @@ def worst_lines(errors: Sequence[WorstError]) -> list[str]:
 
 
 NAME: Final = "worst-{:02d}.png"
+OURS: Final = re.compile(r"worst-\d{2,}\.png")
+"""Names of the pictures; those of an earlier run that had more errors are deleted."""
 
 
 def plot_worst(
@@ -155,6 +158,9 @@ def plot_worst(
             title = f"{place}. {Path(error.outcome.name).name}: {error.outcome.label}, {error.sentence}"
             plot_timeline(_around(result, error), sound, path, options=settings.options, title=title)
         written.append(path)
+    for path in Path(folder).glob("worst-*.png"):
+        if path not in written and OURS.fullmatch(path.name):
+            path.unlink(missing_ok=True)
     return tuple(written)
 
 

@@ -3,7 +3,8 @@
 from .label_server import LabelServer
 from .page_data import PageClip, PageData, PageError, PageItem
 from .page_file import page_parts, write_page
-from .page_sources import link_to, page_of_call, page_of_folder, page_of_report, read_bench_report, settings_of
+from .page_sources import link_to, page_of_call, page_of_folder
+from .report_page import page_of_report, read_bench_report, settings_of
 
 __all__ = [
     "LabelServer",

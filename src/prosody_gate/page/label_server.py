@@ -137,10 +137,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the terminal is for the user."""
 
     def _is_allowed(self) -> bool:
-        host = self.headers.get("Host", "").rpartition(":")[0]
+        port = self.owner._server.server_port
+        # A browser leaves port 80 out.
+        hosts = {name + end for name in (HOST, "localhost") for end in (f":{port}", *([""] if port == 80 else []))}
         origin = self.headers.get("Origin")
-        own = self.owner.url[: self.owner.url.index("/", 8)]
-        is_ours = host in (HOST, "localhost") and origin in (None, own, own.replace(HOST, "localhost"))
+        is_ours = self.headers.get("Host", "") in hosts and (
+            origin is None or origin in {f"http://{host}" for host in hosts}
+        )
         if is_ours and self.path.startswith(f"/{self.owner._token}/"):
             return True
         self.close_connection = True

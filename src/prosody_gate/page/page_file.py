@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,9 @@ from ..atomic_file import replacing
 from .page_data import PageData
 
 WEB: Final = Path(__file__).with_name("web")
+
+PLACES: Final = re.compile(r"(%(?:CSP|TITLE|STYLE|DATA|SCRIPT)%)")
+"""Where the page's template has something put in."""
 
 
 def write_page(data: PageData, path: Path) -> None:
@@ -41,14 +45,21 @@ def page_parts(data: PageData) -> Iterator[str]:
         f"media-src blob: 'self' file:; {connect}base-uri 'none'; form-action 'none'"
     )
     page = (WEB / "page.html").read_text(encoding="utf-8")
-    for name, text in {
+    texts = {
         "%CSP%": policy,
         "%TITLE%": html.escape(data.title),
         "%STYLE%": (WEB / "page.css").read_text(encoding="utf-8"),
-    }.items():
-        page = page.replace(name, text)
-    before, _, after = page.partition("%DATA%")
-    yield before
+        "%SCRIPT%": script,
+    }
+    # In one pass: a file name that is the title may look like a place, too.
+    for part in PLACES.split(page):
+        if part == "%DATA%":
+            yield from _data_parts(data)
+        else:
+            yield texts.get(part, part)
+
+
+def _data_parts(data: PageData) -> Iterator[str]:
     yield _json_element("page-data", data.to_dict())
     for place, make in enumerate(data.clips):
         clip = make()
@@ -57,7 +68,6 @@ def page_parts(data: PageData) -> Iterator[str]:
         if sound is not None:
             content = base64.b64encode(sound).decode()
             yield f'<script type="text/plain" id="audio-{place}" data-type="audio/ogg">{content}</script>\n'
-    yield after.replace("%SCRIPT%", script)
 
 
 def _json_element(name: str, value: Any) -> str:
