@@ -20,6 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ..gate_factory import GateFactory
+from ..session import warm_up
 from ..vad import SpeechDetector
 from .admission import Admission, Refusal, is_local
 from .bargein_session import BargeinSession
@@ -219,6 +220,7 @@ class BargeinServer:
             listener = self._listeners.borrow("warm-up")
             if listener is not None:
                 self._listeners.give_back("warm-up", listener)
+        warm_up(listens=self._listeners is not None)
 
     async def _look_after_all(self) -> None:
         figures = server_collectors()
