@@ -82,7 +82,7 @@ class SpeechEmbedding:
         return vector
 
     def _take_spectra(self) -> None:
-        """The spectra of all that was pushed since the last vector, at once: the model's calls cost more than its frames."""
+        """The spectra of all that was pushed since the last vector, at once: a call costs more than its frames."""
         count = (len(self._samples) - MEL_WINDOW_SAMPLES) // MEL_HOP_SAMPLES + 1
         if count <= 0:
             return
