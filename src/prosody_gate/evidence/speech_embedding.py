@@ -64,21 +64,10 @@ class SpeechEmbedding:
     def push(self, samples: Samples) -> None:
         """Take the next samples, float32 mono in [-1, 1] at 16 kHz."""
         self._samples = np.concatenate([self._samples, samples])
-        count = (len(self._samples) - MEL_WINDOW_SAMPLES) // MEL_HOP_SAMPLES + 1
-        if count <= 0:
-            return
-        used = self._samples[: (count - 1) * MEL_HOP_SAMPLES + MEL_WINDOW_SAMPLES]
-        spectra = _run(self._mel_session, used[None], MEL_FILE)
-        self._samples = self._samples[count * MEL_HOP_SAMPLES :]
-        mel: Samples = spectra[0, 0]
-        self._loudest_db = max(self._loudest_db, float(mel.max()))
-        missing = LEAD_MEL_FRAMES - sum(len(part) for part in self._lead)
-        if missing > 0:
-            self._lead.append(mel[:missing])
-        self._window = np.concatenate([self._window, mel])[-WINDOW:]
 
     def vector(self) -> Samples:
         """The embedding of the last 0.77 s, [96] float32; zeros before the first 32 ms are there."""
+        self._take_spectra()
         window = self._window
         if not len(window):
             return np.zeros(EMBEDDING_SIZE, np.float32)
@@ -91,6 +80,21 @@ class SpeechEmbedding:
         found = _run(self._embedding_session, scaled[None, :, :, None], EMBEDDING_FILE)
         vector: Samples = found.reshape(EMBEDDING_SIZE)
         return vector
+
+    def _take_spectra(self) -> None:
+        """The spectra of all that was pushed since the last vector, at once: a call costs more than its frames."""
+        count = (len(self._samples) - MEL_WINDOW_SAMPLES) // MEL_HOP_SAMPLES + 1
+        if count <= 0:
+            return
+        used = self._samples[: (count - 1) * MEL_HOP_SAMPLES + MEL_WINDOW_SAMPLES]
+        spectra = _run(self._mel_session, used[None], MEL_FILE)
+        self._samples = self._samples[count * MEL_HOP_SAMPLES :]
+        mel: Samples = spectra[0, 0]
+        self._loudest_db = max(self._loudest_db, float(mel.max()))
+        missing = LEAD_MEL_FRAMES - sum(len(part) for part in self._lead)
+        if missing > 0:
+            self._lead.append(mel[:missing])
+        self._window = np.concatenate([self._window, mel])[-WINDOW:]
 
 
 def _run(session: Any, values: Samples, name: str) -> Samples:

@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket
 
 from ..gate_factory import GateFactory
 from ..recording import OverlapRecorder, RecordingWriter
+from ..session import warm_up
 from ..vad import SpeechDetector
 from .admission import Admission, Refusal, is_local
 from .bargein_session import BargeinSession
@@ -245,6 +246,8 @@ class BargeinServer:
             listener = self._listeners.borrow(WARM_UP)
             if listener is not None:
                 self._listeners.give_back(WARM_UP, listener)
+                self._listeners.give_back("warm-up", listener)
+        warm_up(listens=self._listeners is not None)
 
     async def _look_after_all(self) -> None:
         figures = server_collectors()

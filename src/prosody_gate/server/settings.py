@@ -45,9 +45,10 @@ class ServerSettings:
     sensitivity: float | None = None
     """0 to 1; None for the profile's, or 0.5."""
     listener: bool | None = None
-    """Whether words are recognised; None: if English is among the languages."""
+    """Whether words are recognised; None: if a phrase of the languages has pronunciations."""
     listeners: int = 64
-    """Most overlaps that are listened to at the same time; each takes some 12 MB."""
+    """Most overlaps that are listened to at the same time by one worker, each with a tenth of a core; further ones are
+    decided without."""
     max_sessions: int = 5_000
     """Open sockets; more are refused with 429."""
     max_sessions_per_key: int = 5_000

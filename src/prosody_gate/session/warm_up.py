@@ -14,7 +14,7 @@ from .session_counter import SessionCounter
 from .threaded_listener import ThreadedListener
 
 
-def warm_up() -> None:
+def warm_up(*, listens: bool = True) -> None:
     """Load the models, make the first calls ahead of the call, and keep them with the process.
 
     Every session's listener shares the recogniser and the tree of phrases.
@@ -22,10 +22,13 @@ def warm_up() -> None:
     Ends with a garbage collection and `gc.freeze()`: a framework's modules alone are a great many objects, and to look
     through all of them in mid-call stops the event loop.
 
+    Args:
+        listens: Whether any of the process's gates has a listener.
+
     Raises:
         ModelError: A model is missing or damaged.
     """
-    gate = Gate(listener=PhonemeListener() if is_listener_usable() else None)
+    gate = Gate(listener=PhonemeListener() if listens and is_listener_usable() else None)
     counter = SessionCounter(for_prometheus=False)
     gate.agent_started(0.0)
     noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
