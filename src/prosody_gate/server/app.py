@@ -246,7 +246,6 @@ class BargeinServer:
             listener = self._listeners.borrow(WARM_UP)
             if listener is not None:
                 self._listeners.give_back(WARM_UP, listener)
-                self._listeners.give_back("warm-up", listener)
         warm_up(listens=self._listeners is not None)
 
     async def _look_after_all(self) -> None:
