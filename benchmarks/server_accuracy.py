@@ -123,8 +123,9 @@ def share(told: Sequence[Told]) -> float:
     return sum(one.in_time for one in told) / max(len(told), 1)
 
 
-def median(told: Sequence[Told]) -> float:
-    return float(np.median([one.confirmed for one in told if one.in_time] or [float("nan")]))
+def median(told: Sequence[Told]) -> str:
+    confirmed = [one.confirmed for one in told if one.confirmed is not None and one.in_time]
+    return f"{1e3 * np.median(confirmed):.0f} ms" if confirmed else "-"
 
 
 def some_of(manifest: Manifest, limit: int | None) -> Manifest:
@@ -175,7 +176,7 @@ def main() -> None:
     for name in sorted(groups, key=lambda name: (name.startswith("**"), name)):
         plug, serve = zip(*groups[name], strict=True)
         shares = f"{100 * share(plug):.1f} % | {100 * share(serve):.1f} %"
-        print(f"| {name} | {len(plug)} | {shares} | {1e3 * median(plug):.0f} ms | {1e3 * median(serve):.0f} ms |")
+        print(f"| {name} | {len(plug)} | {shares} | {median(plug)} | {median(serve)} |")
     print(f"\nWindows not judged in time: {late:.0f}")
 
 
