@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import logging
 import shutil
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,25 @@ def test_a_folder_that_goes_in_mid_session_is_logged_once_and_the_session_goes_o
     lines = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
     assert len(lines) == 1
     assert lines[0].startswith(f"an overlap is not recorded (disk): record: {folder}: is not there any more")
+
+
+@pytest.mark.parametrize(
+    "slow", ["prosody_gate.server.window_gate.WindowGate.rest", "prosody_gate.recording.RecordingFolder.write"]
+)
+def test_what_is_not_written_yet_when_the_server_ends_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    module, _, rest = slow.rpartition(".")
+    owner = getattr(importlib.import_module(module.rpartition(".")[0]), module.rpartition(".")[2])
+    original = getattr(owner, rest)
+
+    def slowly(self: Any, *arguments: Any) -> Any:
+        time.sleep(0.3)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(owner, rest, slowly)
+    asyncio.run(served(tmp_path, Says(-2.0)))
+    assert len(overlap_files(tmp_path)) == 2
 
 
 def test_a_share_of_nothing_records_nothing(tmp_path: Path) -> None:
