@@ -168,6 +168,29 @@ def log_odds(both: tuple[float, float]) -> float:
     return math.log((both[0] + 2e-4) / (both[1] + 2e-4))
 
 
+def orders_alone(overlaps: Sequence[LabelledOverlap], lexicon: Lexicon) -> dict[str, float]:
+    """What each of `AGENT_WORDS` says for an interruption where it is the only word, by `alone=` and the word, in nats.
+
+    The agent's share of the interruptions is such words, each as often as the others; the rest, and the backchannels,
+    are as often one of them as the overlaps of the meetings are.
+    """
+    alone: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    totals: Counter[bool] = Counter()
+    for overlap in overlaps:
+        tokens = lexicon.match(" ".join(word.text for word in overlap.words)).tokens
+        totals[overlap.interruption] += 1
+        if len(tokens) == 1:
+            alone[overlap.interruption][tokens[0]] += 1
+    matches = [lexicon.match(word) for word in AGENT_WORDS]
+    orders = sorted({match.tokens[0] for match in matches if not match.ignore_only})
+    found = {}
+    for word in orders:
+        share = SHARES["agent"] / len(orders) + (1.0 - SHARES["agent"]) * alone[True][word] / totals[True]
+        odds = math.log(share * totals[False] / (alone[False][word] + 0.5)) + math.log(totals[True] / totals[False])
+        found[f"alone={word}"] = round(odds, 3)
+    return found
+
+
 def known_sounds(recordings: Iterable[Spoken], pronunciations: Pronunciations) -> Iterator[KnownSound]:
     """What the recogniser made of each recording whose words can be pronounced."""
     for recording in recordings:

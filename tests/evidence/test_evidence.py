@@ -94,6 +94,23 @@ def test_untold_speech_after_a_yeah_speaks_for_more_to_come() -> None:
     assert time("yeah", duration=1.2, words_end=0.3) > time("yeah", duration=0.4, words_end=0.3)
 
 
+@pytest.mark.parametrize("text", ["down", "next", "louder"])
+def test_a_word_that_steers_a_machine_speaks_for_an_interruption_where_it_stands_alone_and_has_ended(text: str) -> None:
+    assert words(text) + time(text, duration=0.6, ended=True) > 1.8
+    assert words("lunch") + time("lunch", duration=0.6, ended=True) < -2.0
+
+
+def test_a_word_that_steers_a_machine_is_a_word_like_others_in_company_and_on_the_ignore_list() -> None:
+    plain = replace(WEIGHTS, words={n: w for n, w in WEIGHTS.words.items() if not n.startswith("alone=")})
+    together = observe("down there", ended=True)
+    assert WordsEvidence(LEXICON, WEIGHTS).update(together) == WordsEvidence(LEXICON, plain).update(together)
+    assert TimeEvidence(LEXICON, WEIGHTS).update(together) == TimeEvidence(LEXICON, plain).update(together)
+    lexicon = LEXICON.replace(ignore=[*LEXICON.ignore, "down"])
+    ignored = replace(observe("down", ended=True), transcript=lexicon.match("down", final=False))
+    assert WordsEvidence(lexicon, WEIGHTS).update(ignored) <= 0.0
+    assert TimeEvidence(lexicon, WEIGHTS).update(ignored) < -1.0
+
+
 def test_the_listener_is_not_asked_once_the_transcript_has_words() -> None:
     heard = Hypothesis("stop", 1.4, (RecognisedWord("stop", 1.0, 1.4, 1.2, -3.0),))
     listener = ListenerEvidence(LEXICON, WEIGHTS)

@@ -50,3 +50,20 @@ def test_each_item_gets_the_weights_that_were_fitted_without_it(folds, monkeypat
         make(item)
     assert asked == [f"fold{corpus.fold_of(group, 5)}" for group in groups]
     assert len(set(asked)) > 1
+
+
+def test_a_word_that_steers_a_machine_says_less_the_oftener_the_meetings_have_it_alone_as_a_backchannel(
+    folds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, corpus = folds
+    monkeypatch.delitem(sys.modules, "fit_listener", raising=False)
+    fit_listener = pytest.importorskip("fit_listener")
+
+    def overlaps(text: str, count: int, *, interruption: bool) -> list:
+        words = tuple(TimedWord(word, 0.3 * place, 0.3 * place + 0.2) for place, word in enumerate(text.split()))
+        return [corpus.LabelledOverlap("ES2002a", interruption, words)] * count
+
+    rest = overlaps("what about the buttons", 1000, interruption=True) + overlaps("yeah", 1500, interruption=False)
+    odds = fit_listener.orders_alone([*rest, *overlaps("hey", 50, interruption=False)], Lexicon.load())
+    assert odds["alone=hey"] < 0.0 < odds["alone=down"]
+    assert not any(word in odds for word in ("alone=yeah", "alone=right"))

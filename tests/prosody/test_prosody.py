@@ -57,7 +57,7 @@ def test_pitch_agrees_with_librosa_on_real_speech(shared_data: Path) -> None:
     hop, step = FRAME_SAMPLES // 4, 4  # pyin follows pitch from window to window and wants them close
     differences, strengths = [], []
     found = loud = 0
-    for samples in clips(shared_data, ("command_word", "content_word", "read_affirmative"), 60):
+    for samples in clips(shared_data, ("command_word", "content_word", "read_affirmative"), 50):
         loudest = max(np.sqrt(np.mean(samples[at : at + WINDOW_SAMPLES] ** 2)) for at in range(0, 15_000, 512))
         reference, voiced, _ = librosa.pyin(
             samples, fmin=60, fmax=500, sr=SAMPLE_RATE, frame_length=WINDOW_SAMPLES, hop_length=hop, center=False

@@ -39,7 +39,7 @@ def demo_events() -> str:
     return as_json(replay(DEMO, gate, user_channel=1, agent_channel=0).events)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(block_seconds=st.floats(0.002, 60.0))
 def test_the_demo_gives_the_same_events_whatever_the_block_size(demo_events: str, block_seconds: float) -> None:
     gate = Gate(lexicon=LEXICON, listener=PhonemeListener())

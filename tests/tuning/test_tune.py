@@ -66,6 +66,7 @@ OPTION_SETS = (
     GateOptions(min_silence_duration=0.544, sensitivity=0.2),
     GateOptions(),
 )
+FEW = (OPTION_SETS[0], OPTION_SETS[2], OPTION_SETS[0])
 HEADSET = Profile(
     microphone=Microphone(name="headset", noise_floor_dbfs=-60.0, speaking_level_dbfs=-20.0, pitch_hz=120.0)
 )
@@ -82,12 +83,14 @@ def only_audio(item: Item) -> Clip | Call:
     return item
 
 
-def cached_equals_live(items: tuple[Item, ...], settings: TuneSettings) -> int:
-    """Hold all option sets to the live gate's events; gives the number of events."""
+def cached_equals_live(
+    items: tuple[Item, ...], settings: TuneSettings, option_sets: tuple[GateOptions, ...] = OPTION_SETS
+) -> int:
+    """Hold option sets to the live gate's events; gives the number of events."""
     front_end = FrontEnd(settings)
     streams = [front_end.stream(only_audio(item)) for item in items]
     events = 0
-    for options in OPTION_SETS:
+    for options in option_sets:
         # All streams under one set, then under the next, as in a search: the decoder goes from stream to stream.
         for stream in streams:
             found = stream.play(options)
@@ -102,7 +105,7 @@ def test_a_cached_call_gives_the_live_gates_events_for_any_options() -> None:
 
 
 def test_a_cached_call_gives_the_live_gates_events_from_a_profiles_norms() -> None:
-    assert cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(gates=GateFactory(profile=HEADSET))) > 30
+    assert cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(gates=GateFactory(profile=HEADSET)), FEW) > 20
 
 
 def test_a_cached_call_with_transcripts_gives_the_live_gates_events(tmp_path: Path) -> None:
@@ -115,7 +118,7 @@ def test_a_cached_call_with_transcripts_gives_the_live_gates_events(tmp_path: Pa
         {"at": 27.9, "text": "yeah but wait", "final": True},
     ]
     manifest = read_manifest(write_lines(tmp_path / "calls.jsonl", [fields]))
-    assert cached_equals_live(manifest.items, TuneSettings()) > 30
+    assert cached_equals_live(manifest.items, TuneSettings(), FEW) > 20
 
 
 def test_cached_clips_give_the_live_gates_events(shared_data: Path, tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_cached_clips_give_the_live_gates_events(shared_data: Path, tmp_path: Pa
     for line in (shared_data / "recordings.jsonl").read_text(encoding="utf-8").splitlines():
         fields = json.loads(line)
         fields["audio"] = str(shared_data / fields["audio"])
-        if len(seen.setdefault(fields["set"], [])) < 2:
+        if len(seen.setdefault(fields["set"], [])) < 1:
             seen[fields["set"]].append(fields)
     manifest = write_lines(tmp_path / "clips.jsonl", [fields for chosen in seen.values() for fields in chosen])
     assert cached_equals_live(read_manifest(manifest).items, TuneSettings()) > 60

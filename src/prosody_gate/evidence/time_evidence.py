@@ -8,7 +8,7 @@ from typing import Final
 from ..lexicon import Lexicon
 from .evidence_source import NOTHING_SAID, Observation
 from .weights import EvidenceWeights
-from .words_evidence import WordFeatures, ignorable_tokens
+from .words_evidence import WordFeatures, ignorable_tokens, order_of
 
 DURATION_KNOTS: Final = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.8, 1.0, 1.3, 1.7)
 """Seconds of speech at which the slope of the duration's log-likelihood ratio may change."""
@@ -45,6 +45,9 @@ def time_features(*, duration: float, untold: float, ended: bool, words_kind: st
 class TimeEvidence:
     """Weighs how long the speech lasts, and how much of it no transcript describes yet.
 
+    Once speech has ended that was one word with which people steer a machine, time has no say: in meetings a single
+    word that ends is a backchannel, and such orders they have none of.
+
     Args:
         lexicon: Knows the ignore phrases.
         weights: The fitted weights.
@@ -53,7 +56,7 @@ class TimeEvidence:
     name = "time"
 
     def __init__(self, lexicon: Lexicon, weights: EvidenceWeights) -> None:
-        self._weights = weights.time
+        self._weights, self._words = weights.time, weights.words
         self._features = WordFeatures((), ignorable_tokens(lexicon))
 
     def reset(self) -> None:
@@ -61,6 +64,8 @@ class TimeEvidence:
 
     def update(self, observation: Observation) -> float:
         """Nats of the duration so far."""
+        if observation.ended and observation.words and order_of(observation.transcript, self._words) is not None:
+            return 0.0
         kind = words_kind(observation, self._features)
         weights = self._weights
         return sum(

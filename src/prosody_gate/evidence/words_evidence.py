@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from ..lexicon import Lexicon
+from ..lexicon import Lexicon, LexiconMatch
 from .evidence_source import Observation
 from .weights import EvidenceWeights
 
@@ -93,7 +93,9 @@ def patience(time: float) -> float:
 class WordsEvidence:
     """Sums the fitted weights of the words, their order and their number, and the patience for what may follow.
 
-    Ignore phrases alone never speak for an interruption, whatever the weights say.
+    A word with which people steer a machine ("down", "next", "louder") and that stands alone has a weight of its own in
+    place of that sum: meetings have no such orders. Ignore phrases alone never speak for an interruption, whatever the
+    weights say.
 
     Args:
         lexicon: Knows the ignore phrases.
@@ -121,9 +123,17 @@ class WordsEvidence:
         if seen != self._seen:
             self._seen = seen
             weights = self._weights
-            self._nats = sum(weights.get(name, 0.0) for name in self._features.of(*seen))
+            order = order_of(match, weights)
+            self._nats = sum(weights.get(name, 0.0) for name in self._features.of(*seen)) if order is None else order
         nats = self._nats + patience(observation.time - observation.onset)
         return min(nats, 0.0) if match.ignore_only else nats
+
+
+def order_of(match: LexiconMatch, weights: Mapping[str, float]) -> float | None:
+    """What the only word of a transcript says as an order to a machine, in nats; None where it is no such word."""
+    if len(match.tokens) != 1 or match.ignore_only:
+        return None
+    return weights.get(f"alone={match.tokens[0]}")
 
 
 def vocabulary_of(weights: Mapping[str, float]) -> frozenset[str]:

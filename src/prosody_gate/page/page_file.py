@@ -15,6 +15,8 @@ from ..atomic_file import replacing
 from .page_data import PageData
 
 WEB: Final = Path(__file__).with_name("web")
+SCRIPTS: Final = ("list.js", "overlap.js", "tracks.js", "sound.js", "controls.js")
+"""The page's one script, in this order: what a part runs at once needs the parts before it alone."""
 
 PLACES: Final = re.compile(r"(%(?:CSP|TITLE|STYLE|DATA|SCRIPT)%)")
 """Where the page's template has something put in."""
@@ -37,7 +39,8 @@ def write_page(data: PageData, path: Path) -> None:
 
 def page_parts(data: PageData) -> Iterator[str]:
     """The page's HTML, part by part: with an hour of sound it is long."""
-    script = (WEB / "page.js").read_text(encoding="utf-8")
+    code = "".join((WEB / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    script = f"(() => {{\n'use strict';\n{code}}})();\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     connect = "" if data.saves is None else "connect-src 'self'; "
     policy = (
