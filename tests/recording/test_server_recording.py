@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import json
 import logging
 import shutil
+import signal
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("uvicorn", reason="the server is not installed: pip install 'prosody-gate[server]'")
 
-from bargein_server import client, running_server, serving, windows_of
+from bargein_server import Client, RunningServer, client, running_server, serving, windows_of
 from gate_timeline import Says
 from loud_speech import sound
 from prosody_gate.bench import read_manifest
@@ -112,28 +116,51 @@ def test_a_folder_that_goes_in_mid_session_is_logged_once_and_the_session_goes_o
     assert lines[0].startswith(f"an overlap is not recorded (disk): record: {folder}: is not there any more")
 
 
+@pytest.mark.parametrize(
+    "slow", ["prosody_gate.server.window_gate.WindowGate.rest", "prosody_gate.recording.RecordingFolder.write"]
+)
+def test_what_is_not_written_yet_when_the_server_ends_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    module, _, rest = slow.rpartition(".")
+    owner = getattr(importlib.import_module(module.rpartition(".")[0]), module.rpartition(".")[2])
+    original = getattr(owner, rest)
+
+    def slowly(self: Any, *arguments: Any) -> Any:
+        time.sleep(0.3)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(owner, rest, slowly)
+    asyncio.run(served(tmp_path, Says(-2.0)))
+    assert len(overlap_files(tmp_path)) == 2
+
+
 def test_a_share_of_nothing_records_nothing(tmp_path: Path) -> None:
     asyncio.run(served(tmp_path, Says(-2.0), record_share=0.0))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_workers_record_into_one_folder_and_a_drain_loses_nothing(tmp_path: Path) -> None:
+def test_two_workers_record_into_one_folder_and_their_end_in_mid_session_loses_nothing(tmp_path: Path) -> None:
     folder, clients = tmp_path / "calls", 6
     samples, _ = soundfile.read(DEMO, dtype="int16", start=40 * RATE, stop=43 * RATE)
     user = samples[:, 1].copy()
 
-    async def session(url: str) -> list[dict[str, Any]]:
-        async with client(url) as one:
-            await one.create()
-            return [await one.judge(at, window) for at, window in enumerate(windows_of(user, round(1.4 * RATE)))]
+    async def session(one: Client) -> list[dict[str, Any]]:
+        await one.create()
+        return [await one.judge(at, window) for at, window in enumerate(windows_of(user, round(1.4 * RATE)))]
 
-    async def sessions(url: str) -> list[list[dict[str, Any]]]:
-        return await asyncio.gather(*(session(url) for _ in range(clients)))
+    async def sessions(server: RunningServer) -> list[list[dict[str, Any]]]:
+        async with contextlib.AsyncExitStack() as opened:
+            open_ones = [await opened.enter_async_context(client(server.url)) for _ in range(clients)]
+            answered = await asyncio.gather(*map(session, open_ones))
+            server.process.send_signal(signal.SIGTERM)
+            assert [await one.closed(10.0) for one in open_ones] == [1001] * clients
+            return answered
 
-    given = ("--workers", "2", "--no-listener", "--record", str(folder), "--drain", "5")
+    given = ("--workers", "2", "--no-listener", "--record", str(folder), "--drain", "0")
     with running_server(*given, environment={}) as server:
-        answered = asyncio.run(sessions(server.url))
-        status = server.stop()
+        answered = asyncio.run(sessions(server))
+        status = server.process.wait(20.0)
     assert status == 0
     assert {[answer["type"] for answer in answers].count("bargein_detected") for answers in answered} == {1}
     paths = overlap_files(folder)

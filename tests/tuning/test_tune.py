@@ -105,7 +105,9 @@ def test_a_cached_call_gives_the_live_gates_events_for_any_options() -> None:
 
 
 def test_a_cached_call_gives_the_live_gates_events_from_a_profiles_norms() -> None:
-    assert cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(gates=GateFactory(profile=HEADSET)), FEW) > 20
+    assert (
+        cached_equals_live(read_manifest(DEMO_EVENTS).items, TuneSettings(gates=GateFactory(profile=HEADSET)), FEW) > 20
+    )
 
 
 def test_a_cached_call_with_transcripts_gives_the_live_gates_events(tmp_path: Path) -> None:
