@@ -64,25 +64,6 @@ class SpeechEmbedding:
     def push(self, samples: Samples) -> None:
         """Take the next samples, float32 mono in [-1, 1] at 16 kHz."""
         self._samples = np.concatenate([self._samples, samples])
-
-    def vector(self) -> Samples:
-        """The embedding of the last 0.77 s, [96] float32; zeros before the first 32 ms are there."""
-        self._take_spectra()
-        window = self._window
-        if not len(window):
-            return np.zeros(EMBEDDING_SIZE, np.float32)
-        missing = WINDOW - len(window)
-        if missing:
-            lead = np.concatenate(self._lead)
-            window = np.concatenate([np.tile(lead, (missing // len(lead) + 1, 1))[-missing:], window])
-        # What the models' own package does to the spectra, after the change of level.
-        scaled = np.maximum(window - (self._loudest_db - LOUDEST_DB), 0.0) / 10.0 + 2.0
-        found = _run(self._embedding_session, scaled[None, :, :, None], EMBEDDING_FILE)
-        vector: Samples = found.reshape(EMBEDDING_SIZE)
-        return vector
-
-    def _take_spectra(self) -> None:
-        """The spectra of all that was pushed since the last vector, at once: a call costs more than its frames."""
         count = (len(self._samples) - MEL_WINDOW_SAMPLES) // MEL_HOP_SAMPLES + 1
         if count <= 0:
             return
@@ -95,6 +76,21 @@ class SpeechEmbedding:
         if missing > 0:
             self._lead.append(mel[:missing])
         self._window = np.concatenate([self._window, mel])[-WINDOW:]
+
+    def vector(self) -> Samples:
+        """The embedding of the last 0.77 s, [96] float32; zeros before the first 32 ms are there."""
+        window = self._window
+        if not len(window):
+            return np.zeros(EMBEDDING_SIZE, np.float32)
+        missing = WINDOW - len(window)
+        if missing:
+            lead = np.concatenate(self._lead)
+            window = np.concatenate([np.tile(lead, (missing // len(lead) + 1, 1))[-missing:], window])
+        # What the models' own package does to the spectra, after the change of level.
+        scaled = np.maximum(window - (self._loudest_db - LOUDEST_DB), 0.0) / 10.0 + 2.0
+        found = _run(self._embedding_session, scaled[None, :, :, None], EMBEDDING_FILE)
+        vector: Samples = found.reshape(EMBEDDING_SIZE)
+        return vector
 
 
 def _run(session: Any, values: Samples, name: str) -> Samples:
