@@ -163,11 +163,13 @@ class VoiceInputs:
 
     def _embed(self, embedding: SpeechEmbedding, observation: Observation, since: int) -> None:
         """Let the embedding hear all sound up to the `since`-th frame since the onset."""
+        if since < FIRST_EMBEDDED or since % (2 if since <= DENSE_FRAMES else 4):
+            return  # the spectra of several frames at once cost what those of one do
         end = min(observation.audio_lead_frames + since, len(observation.audio))
         if end > self._heard:
             embedding.push(np.concatenate(observation.audio[self._heard : end]))
             self._heard = end
-        if since >= FIRST_EMBEDDED and since % (2 if since <= DENSE_FRAMES else 4) == 0 and self._heard:
+        if self._heard:
             self._vector = embedding.vector()
 
 
