@@ -3,10 +3,11 @@
     python benchmarks/server_load.py --seconds 8
     python benchmarks/server_load.py --seconds 8 --listener
 
-Every session is in overlap all the time: it sends the bundled call's user channel in windows every 0.1 s, as LiveKit's
-clients do, an overlap of 2.5 s after the other, and nothing that the gate says ends one. That is the worst case: in a
-call, users are in overlap for a few seconds a minute. The number of sessions grows until the 95th percentile of the
-answers is over 50 ms, or one of them takes half a second. The server has one core to itself where the machine has two.
+Every session is in overlap all the time: it sends the overlaps of the bundled call, one after the other, in windows
+every 0.1 s, as LiveKit's clients do, each for 2.5 s and with the second before its onset, and nothing that the gate
+says ends one. That is the worst case: in a call, users are in overlap for a few seconds a minute. The sessions begin
+their overlaps at moments of their own. The number of sessions grows until the 95th percentile of the answers is over
+50 ms, or one of them takes half a second. The server has one core to itself where the machine has two.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ import soundfile as sf
 from server_clients import RATE, STEP, Pcm, RunningServer, allow_many_sockets, running_server, session, window
 
 CALL = Path(__file__).resolve().parents[1] / "examples" / "demo.flac"
+EVENTS = CALL.with_name("demo_events.jsonl")
 OVERLAP = 2.5
 """Seconds of one overlap; its first window has a second of sound before it."""
 SLOWEST_P95, SLOWEST = 0.05, 0.5
@@ -45,13 +48,19 @@ class Answers:
     """By how much the clients themselves were late, at most: then their times say little."""
 
 
-def windows_for_ever(samples: Pcm, start: int) -> Iterator[Pcm]:
-    """Overlap after overlap, each at another place of the call."""
-    while True:
-        known = RATE + start % (len(samples) - RATE - round((OVERLAP + 1.0) * RATE))
-        for end in range(known + STEP, known + round(OVERLAP * RATE), STEP):
-            yield samples[max(known - RATE, end - 3 * RATE) : end]
-        start += 7_919_777
+def onsets_of_the_call() -> list[int]:
+    """Where its overlaps begin, in samples."""
+    events = json.loads(EVENTS.read_text(encoding="utf-8").splitlines()[0])["events"]
+    return [round(event["start"] * RATE) for event in events]
+
+
+def windows_for_ever(samples: Pcm, first: int) -> Iterator[Pcm]:
+    """Overlap after overlap of the call, beginning with the `first`-th."""
+    onsets = onsets_of_the_call()
+    for number in count(first):
+        onset = onsets[number % len(onsets)]
+        for end in range(onset + STEP, onset + round(OVERLAP * RATE), STEP):
+            yield samples[max(onset - RATE, end - 3 * RATE) : end]
 
 
 async def one_session(server: RunningServer, samples: Pcm, number: int, until: float, answers: Answers) -> None:
@@ -65,8 +74,8 @@ async def one_session(server: RunningServer, samples: Pcm, number: int, until: f
                 answers.unjudged += answer["prediction_duration"] == 0.0
 
         reading = asyncio.create_task(read())
-        due = time.perf_counter() + (number * 0.618 % 1.0) * 0.1
-        for at, part in enumerate(windows_for_ever(samples, number * 104_729)):
+        due = time.perf_counter() + (number * 0.618 % 1.0) * OVERLAP
+        for at, part in enumerate(windows_for_ever(samples, number)):
             await asyncio.sleep(max(due - time.perf_counter(), 0.0))
             now = time.perf_counter()
             if now > until:
@@ -108,19 +117,19 @@ def measure_load(server: RunningServer, samples: Pcm, *, seconds: float, most: i
             break
 
 
-async def measure_idle(server: RunningServer, count: int) -> None:
+async def measure_idle(server: RunningServer, sessions: int) -> None:
     process = psutil.Process(server.process.pid)
     async with contextlib.AsyncExitStack() as opened:
         for _ in range(10):  # what the first ones alone cost is not an idle session's
             await opened.enter_async_context(session(server))
         before = process.memory_info().rss
         began = time.perf_counter()
-        for first in range(0, count, IDLE_AT_ONCE):
-            wanted = min(IDLE_AT_ONCE, count - first)
-            await asyncio.gather(*(opened.enter_async_context(session(server)) for _ in range(wanted)))
+        for first in range(0, sessions, IDLE_AT_ONCE):
+            at_once = min(IDLE_AT_ONCE, sessions - first)
+            await asyncio.gather(*(opened.enter_async_context(session(server)) for _ in range(at_once)))
         took = time.perf_counter() - began
         held = server.figure("prosody_gate_server_sessions")
-        each = (process.memory_info().rss - before) / count
+        each = (process.memory_info().rss - before) / sessions
         await asyncio.sleep(2.0)
         used, began = core_time(process), time.perf_counter()
         await asyncio.sleep(5.0)
