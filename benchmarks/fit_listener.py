@@ -169,7 +169,8 @@ def log_odds(both: tuple[float, float]) -> float:
 
 
 def orders_alone(overlaps: Sequence[LabelledOverlap], lexicon: Lexicon) -> dict[str, float]:
-    """What each of `AGENT_WORDS` says for an interruption where it is the only word, by `alone=` and the word, in nats.
+    """What each of `AGENT_WORDS` says for an interruption where it is the only word, by `alone=` and the word: log-odds
+    with the prior of the meetings in, in nats.
 
     The agent's share of the interruptions is such words, each as often as the others; the rest, and the backchannels,
     are as often one of them as the overlaps of the meetings are.

@@ -365,6 +365,12 @@ def test_the_worst_errors_are_listed_with_the_evidence_behind_each_and_drawn(tmp
     assert f"written: {tmp_path / 'pictures' / 'worst-02.png'}" in "".join(result.stdout.splitlines())
 
 
+def test_pictures_of_the_worst_stay_where_a_run_does_not_ask_for_any(tmp_path: Path) -> None:
+    (tmp_path / "worst-01.png").touch()
+    assert bench(clips_manifest(tmp_path), *LIGHT, "--quiet", "--plot", tmp_path).exit_code == 0
+    assert (tmp_path / "worst-01.png").exists()
+
+
 def test_a_run_without_errors_says_so_and_overlaps_without_audio_are_not_drawn(tmp_path: Path) -> None:
     manifest = write_lines(tmp_path / "o.jsonl", OVERLAPS)
     result = bench(manifest, "--jobs", "1", "--worst", "3")

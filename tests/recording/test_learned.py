@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from prosody_gate.bench import ManifestError, read_manifest
 from prosody_gate.cli import app
 from prosody_gate.page import page_of_folder
-from prosody_gate.prosody import Learned, OwnLevel, ProsodyAnalyzer, UserTurns
+from prosody_gate.prosody import Learned, NoiseFloor, OwnLevel, ProsodyAnalyzer, SpeakerNorm, UserTurns
 from prosody_gate.recording import overlap_files, set_label
 
 RATE = 16_000
@@ -112,3 +112,14 @@ def test_what_is_remembered_of_the_user_is_the_same_object_until_something_is_le
     assert own.learned is first
     own.reset()
     assert own.learned == UserTurns()
+
+
+def test_where_nothing_was_learned_a_profile_stays_in_force() -> None:
+    nothing = ProsodyAnalyzer().learned
+    analyzer = ProsodyAnalyzer(
+        noise_floor=NoiseFloor(initial_dbfs=-50.0), speaker_norm=SpeakerNorm(level_dbfs=-20.0, pitch_hz=120.0)
+    )
+    analyzer.recall(nothing)
+    assert analyzer.noise_floor.known_dbfs == -50.0
+    assert analyzer.speaker_norm.level_dbfs == -20.0
+    assert analyzer.speaker_norm.pitch_hz == pytest.approx(120.0)

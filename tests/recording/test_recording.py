@@ -17,7 +17,6 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-import prosody_gate.recording.recording_writer as writer_module
 from prosody_gate.bench import ManifestError, read_manifest
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
@@ -26,6 +25,7 @@ from prosody_gate.recording import (
     OverlapRecorder,
     RecordingError,
     RecordingFolder,
+    RecordingWriter,
     RecordOptions,
     label_of,
     overlap_files,
@@ -271,9 +271,8 @@ def test_a_folder_that_is_deleted_in_mid_call_is_counted_and_logged_once(
 
 
 def test_a_slow_disk_drops_what_does_not_fit_into_the_queue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "WAITING", 1)
     stream = Stream(folder)
-    stream.recorder._writer._waits = False
+    stream.recorder._writer._waits, stream.recorder._writer._waiting = False, 1
     gate_write = stream.recorder._writer._folder.write
     begun: list[float] = []
 
@@ -452,3 +451,16 @@ def test_the_oldest_recording_makes_room_whatever_its_name(folder: Path) -> None
         os.utime(folder / f"{name}.json", (time.time() - age,) * 2)
     assert kept.write("20260103T000000Z-c-0001", "{}" + " " * 400, None)
     assert sorted(path.stem for path in folder.iterdir()) == ["20260101T000000Z-a-0001", "20260103T000000Z-c-0001"]
+
+
+def test_what_comes_after_the_end_is_counted_and_each_reason_is_logged_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = RecordingWriter(RecordOptions(folder=folder))
+    writer.close()
+    stream = Stream(folder)
+    for _ in range(2):
+        writer.put(stream.recorder)  # whatever it is: nothing looks at it
+        writer.drop("disk", "it is full")
+    assert writer.dropped == {"closed": 2, "disk": 2}
+    assert [record.args[0] for record in caplog.records] == ["closed", "disk"]

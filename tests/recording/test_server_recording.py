@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 import pytest
 import soundfile
@@ -23,12 +24,15 @@ pytest.importorskip("uvicorn", reason="the server is not installed: pip install 
 
 from bargein_server import Client, RunningServer, client, running_server, serving, windows_of
 from gate_timeline import Says
-from loud_speech import sound
+from loud_speech import LevelDetector, sound
 from prosody_gate.bench import read_manifest
 from prosody_gate.cli import app
 from prosody_gate.errors import OptionError
-from prosody_gate.recording import overlap_files, read_line, set_label
+from prosody_gate.gate_factory import GateFactory
+from prosody_gate.recording import OverlapRecorder, RecordOptions, overlap_files, read_line, set_label
 from prosody_gate.server import ServerSettings
+from prosody_gate.server.frames import SessionCreate
+from prosody_gate.server.window_gate import WindowGate
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.flac"
 RATE, STEP = 16_000, 1_600
@@ -207,3 +211,29 @@ def test_a_folder_that_cannot_be_written_to_is_one_line_before_anything_is_serve
     ran = CliRunner().invoke(app, ["serve", "--record", "/dev/null/calls"])
     assert ran.exit_code == 2
     assert "record: /dev/null/calls: cannot be written" in ran.output
+
+
+def test_over_http_what_is_undecided_when_the_server_ends_is_recorded(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with serving(Says(-0.5), record=str(tmp_path)) as (url, _), aiohttp.ClientSession() as http:
+            for window in windows_of(TWO[: round(1.8 * RATE)], 24_800):
+                async with http.post(url + "/bargein", params={"created_at": 1}, data=window.tobytes()) as answer:
+                    assert answer.status == 200
+
+    asyncio.run(test())
+    (fields,) = (read_line(path) for path in overlap_files(tmp_path))
+    assert [one["kind"] for one in fields["decisions"]] == ["hold", "cancel"]
+
+
+def test_what_another_gate_goes_on_with_is_that_ones_to_record(tmp_path: Path) -> None:
+    factory = GateFactory.create(listener=False, sources=[Says(-0.5)])
+    options = RecordOptions(folder=tmp_path)
+    for superseded in (True, False):
+        recorder = OverlapRecorder(options)
+        gate = WindowGate(factory, SessionCreate(None, 2), make_detector=LevelDetector, recorder=recorder)
+        for window in windows_of(TWO[: round(1.8 * RATE)], 24_800):
+            gate.judge(window)
+        gate.superseded = superseded
+        gate.rest()
+        recorder.close(wait=5.0)
+        assert len(list(tmp_path.glob("*.json"))) == (0 if superseded else 1)

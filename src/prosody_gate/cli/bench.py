@@ -267,7 +267,9 @@ def bench(
     errors = () if worst is None else worst_errors(report.outcomes, worst)
     pictures: tuple[Path, ...] = ()
     if plot is not None:
-        pictures = (*plot_bench(report, plot), *plot_worst(errors, items.items, settings, setup, plot))
+        pictures = plot_bench(report, plot)
+        if worst is not None:
+            pictures += plot_worst(errors, items.items, settings, setup, plot)
     if is_alone(as_json):
         return
     _print_for_people(report, None if worst is None else errors, with_tables=not quiet)

@@ -114,7 +114,7 @@ def serve(
             metavar="FOLDER",
             show_default=False,
             rich_help_panel=RECORDING,
-            help="Record each overlap, the user's sound from up to 1 s before it and why it was decided so. bench, "
+            help="Record each overlap, the user's sound from up to 2 s before it and why it was decided so. bench, "
             "label, tune and page take the folder as it is.",
         ),
     ] = None,

@@ -127,8 +127,10 @@ class ProsodyGate(rtc.EventEmitter[Literal["decision", "error", "metrics_collect
         self._listener = listener_thread(self._factory)
         self._expects_transcripts = False
         recording = RecordOptions.of(record, share=record_share, text=record_text)
-        about = {"livekit_agents": version("livekit-agents"), **self._factory.about}
-        self._recorder = None if recording is None else OverlapRecorder(recording, about=about)
+        self._recorder: OverlapRecorder | None = None
+        if recording is not None:
+            about = {"livekit_agents": version("livekit-agents"), **self._factory.about}
+            self._recorder = OverlapRecorder(recording, about=about)
         self._driver = GateDriver(
             self._make_gate,
             on_event=self._on_event,

@@ -313,6 +313,3 @@ def _trace(fields: Mapping[str, Any], user: Samples | None, options: GateOptions
         )
         for place in range(len(speech))
     ]
-
-
-# A bench report

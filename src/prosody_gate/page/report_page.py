@@ -170,7 +170,7 @@ def _scored(
     after = decided if confirmed is None else confirmed
     return PageItem(
         clip=place,
-        key=f"{name} {label}",
+        key=f"{outcome['line']} {name} {label}",
         name=Path(name).name,
         onset=onset,
         end=next((end for start, end in ends.items() if abs(start - onset) < SAME_ONSET), max(span.end, onset + LEAST)),

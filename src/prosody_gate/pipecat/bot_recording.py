@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 from pipecat.frames.frames import BotStartedSpeakingFrame, BotStoppedSpeakingFrame, OutputAudioRawFrame
@@ -15,6 +16,8 @@ from pipecat.transports.base_output import BaseOutputTransport
 from ..session import AgentTrack, PlayedAudio
 
 logger = logging.getLogger("prosody_gate")
+
+NOT_RECORDED: Final = "record: the bot's voice cannot be recorded (%s); the user's is"
 
 
 class BotRecording(AgentTrack):
@@ -27,19 +30,23 @@ class BotRecording(AgentTrack):
     def __init__(self, stream_time: Callable[[], float]) -> None:
         super().__init__(PlayedAudio(), stream_time)
 
-    def of(self, worker: object) -> BotRecording | None:
+    def follow(self, worker: object) -> BotRecording | None:
         """Follow the output of a pipeline.
 
         Args:
             worker: The pipeline's `PipelineWorker`.
 
         Returns:
-            None where there is none: then the user alone is recorded.
+            None where there is none, or it cannot be followed: then the user alone is recorded.
         """
         add_observer = getattr(worker, "add_observer", None)
         if add_observer is None:
             return None
-        add_observer(_OutputObserver(self.played))
+        try:
+            add_observer(_OutputObserver(self.played))
+        except Exception as error:
+            logger.warning(NOT_RECORDED, error)
+            return None
         return self
 
 
@@ -73,4 +80,4 @@ class _OutputObserver(BaseObserver):
                 self._played.captured(samples, frame.sample_rate, now - len(samples) / frame.sample_rate)
         except Exception as error:
             self._failed = True
-            logger.warning("record: the bot's voice cannot be recorded (%s); the user's is", error)
+            logger.warning(NOT_RECORDED, error)

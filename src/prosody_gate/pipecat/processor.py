@@ -162,8 +162,10 @@ class ProsodyGate(FrameProcessor):
         self._listener = listener_thread(self._factory)
         self._expects_transcripts = True
         recording = RecordOptions.of(record, share=record_share, text=record_text)
-        about = {"pipecat": version("pipecat-ai"), **self._factory.about}
-        self._recorder = None if recording is None else OverlapRecorder(recording, about=about)
+        self._recorder: OverlapRecorder | None = None
+        if recording is not None:
+            about = {"pipecat": version("pipecat-ai"), **self._factory.about}
+            self._recorder = OverlapRecorder(recording, about=about)
         self._driver = GateDriver(
             self._make_gate,
             on_event=self._on_event,
@@ -248,7 +250,7 @@ class ProsodyGate(FrameProcessor):
         await super().setup(setup)
         pipeline = getattr(setup.pipeline_worker, "pipeline", None)
         if self._recorder is not None:
-            self._recorder.agent_audio = BotRecording(lambda: self._driver.time).of(setup.pipeline_worker)
+            self._recorder.agent_audio = BotRecording(lambda: self._driver.time).follow(setup.pipeline_worker)
         if pipeline is not None:
             found = surroundings(self, pipeline)
             self._checks.check(found)

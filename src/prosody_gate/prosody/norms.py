@@ -37,8 +37,9 @@ class NoiseFloor:
         return self.dbfs if self._known else None
 
     def recall(self, dbfs: float | None) -> None:
-        """Go on from what another one has learned, as its `known_dbfs` has it."""
-        self._known, self.dbfs = dbfs is not None, self._lowest if dbfs is None else dbfs
+        """Go on from what another one has learned, as its `known_dbfs` has it; where that is nothing, from here."""
+        if dbfs is not None:
+            self._known, self.dbfs = True, dbfs
 
     def update(self, level_dbfs: float, speech_probability: float) -> float:
         """Take one frame's level and give the floor, both in dBFS."""
@@ -100,8 +101,12 @@ class SpeakerNorm:
         return self._level_frames, self._level, self._pitch_frames, self._octave
 
     def recall(self, learned: tuple[int, float, int, float]) -> None:
-        """Go on from what another one has learned."""
-        self._level_frames, self._level, self._pitch_frames, self._octave = learned
+        """Go on from what another one has learned; where that is nothing, from here."""
+        level_frames, level, pitch_frames, octave = learned
+        if level_frames:
+            self._level_frames, self._level = level_frames, level
+        if pitch_frames:
+            self._pitch_frames, self._octave = pitch_frames, octave
 
     def learn(self, level_dbfs: float, pitch_hz: float) -> None:
         """Take one voiced frame of the user's own turn."""

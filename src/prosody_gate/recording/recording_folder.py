@@ -99,7 +99,7 @@ class RecordingFolder:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = path / f".{os.getpid()}{PART}"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)
         except OSError as error:
             reason = error.strerror or error
             raise OptionError(f"record: {path}: cannot be written ({reason}); expected a folder to record in") from None

@@ -25,7 +25,7 @@ from .recording_folder import RecordingFolder
 logger = logging.getLogger("prosody_gate")
 
 WAITING: Final = 32
-"""Overlaps that may wait to be written; the disk is too slow where there are more."""
+"""Overlaps of one call that may wait to be written; the disk is too slow where there are more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +106,11 @@ class _Tally:
     def __init__(self) -> None:
         self.written = 0
         self.dropped: Counter[str] = Counter()
-        self._warned = False
 
     def drop(self, reason: str, error: object, *, count: int = 1) -> None:
+        is_news = not self.dropped[reason]
         self.dropped[reason] += count
-        if not self._warned:
-            self._warned = True
+        if is_news:
             logger.warning(
                 "an overlap is not recorded (%s): %s; the call goes on, further ones are counted",
                 reason,
@@ -126,17 +125,26 @@ class RecordingWriter:
     Args:
         options: What to record, and where to.
         waits: Whether to wait for a slow disk instead of dropping.
+        waiting: Overlaps that may wait to be written.
         clock: The wall clock, in seconds since 1970.
 
     Raises:
         OptionError: The folder cannot be made or written to.
     """
 
-    def __init__(self, options: RecordOptions, *, waits: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        options: RecordOptions,
+        *,
+        waits: bool = False,
+        waiting: int = WAITING,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._folder = RecordingFolder(
             options.folder, quota=round(options.quota_mb * 1e6), keep_days=options.keep_days, clock=clock
         )
-        self._waits = waits
+        self._waits, self._waiting = waits, waiting
+        self._closed = False
         self._tally = _Tally()
         self._work: queue.SimpleQueue[RecordingJob | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -152,11 +160,14 @@ class RecordingWriter:
         return self._tally.dropped
 
     def drop(self, reason: str, error: object, *, count: int = 1) -> None:
-        """Count overlaps that are lost; the first time the log says why."""
+        """Count overlaps that are lost; the log says why, once a reason."""
         self._tally.drop(reason, error, count=count)
 
     def put(self, job: RecordingJob) -> None:
         """Have an overlap written."""
+        if self._closed:
+            self.drop("closed", "its call ended after the recorder did")
+            return
         if self._thread is None:
             self._thread = threading.Thread(
                 target=_write_all,
@@ -167,15 +178,16 @@ class RecordingWriter:
             self._thread.start()
             weakref.finalize(self, self._work.put, None)
             _open_writers.add(self)
-        while self._waits and self._work.qsize() >= WAITING and self._thread.is_alive():
+        while self._waits and self._work.qsize() >= self._waiting and self._thread.is_alive():
             time.sleep(0.002)
-        if self._work.qsize() >= WAITING:
-            self.drop("queue", f"{WAITING} wait to be written already; the disk is too slow")
+        if self._work.qsize() >= self._waiting:
+            self.drop("queue", f"{self._waiting} wait to be written already; the disk is too slow")
         else:
             self._work.put(job)
 
     def close(self, *, wait: float = 0.0) -> None:
         """Write what waits, and end; `wait` is how many seconds to wait for that at most."""
+        self._closed = True
         if self._thread is None:
             return
         self._work.put(None)

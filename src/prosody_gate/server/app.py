@@ -44,6 +44,9 @@ LOOK_EVERY: Final = 0.5
 LAST_WRITES: Final = 2.0
 """Seconds that recordings of the last sessions may take to be written when the server ends."""
 
+WAITING: Final = 256
+"""Overlaps of one worker that may wait to be written: many end at once when the server does."""
+
 WARM_UP: Final = "warm-up"
 """Owner of what the server tries before its first client."""
 
@@ -83,7 +86,7 @@ class BargeinServer:
         self._make_detector = make_detector
         self._recordings = settings.recording()
         self._counted: dict[str, int] = {}
-        self._writer = None if self._recordings is None else RecordingWriter(self._recordings)
+        self._writer = None if self._recordings is None else RecordingWriter(self._recordings, waiting=WAITING)
         self._listeners = ListenerPool(self._listener, size=settings.listeners) if self.factory.listens else None
         self._pool: InferencePool | None = None
         self._http: HttpWindows | None = None
@@ -131,7 +134,7 @@ class BargeinServer:
             settings,
             make_listener=listens,
             make_detector=self._make_detector,
-            recorder=None if owner is WARM_UP else self._recorder(),
+            recorder=None if owner == WARM_UP else self._recorder(),
         )
 
     def _recorder(self) -> OverlapRecorder | None:
@@ -232,11 +235,13 @@ class BargeinServer:
             for number, handler in before.items():
                 signal.signal(number, handler)
             await self.dismiss_all()
+            self._http.leave_all()
             if self._writer is not None:
                 await pool.settled(LAST_WRITES)
             pool.close()
             if self._writer is not None:
                 await asyncio.to_thread(self._writer.close, wait=LAST_WRITES)
+                self._count_recordings()
 
     def _warm_up(self) -> None:
         """Load the models, so that the first window does not wait for them, and a missing one is named at once."""

@@ -86,13 +86,18 @@ class HttpWindows:
             # Two clients that cannot be told apart do without what is remembered.
             alike = self._known.pop(who, None)
             if alike is not None:
-                alike.left = True
+                alike.left = alike.gate.superseded = True
             job = Job(self._make_gate(f"http-{next(self._names)}", settings), _unanswered)
         self._known[who] = job
         self._known.move_to_end(who)
         if len(self._known) > MOST_CLIENTS:
             self._pool.leave(self._known.popitem(last=False)[1])
         return job
+
+    def leave_all(self) -> None:
+        """No client comes back: the server ends."""
+        while self._known:
+            self._pool.leave(self._known.popitem()[1])
 
     def look_after(self) -> None:
         """Forget the clients that have sent nothing for a while."""

@@ -145,10 +145,12 @@ class InferencePool:
         future.add_done_callback(lambda _: self._go_on(job))
 
     async def settled(self, seconds: float) -> None:
-        """Wait, for so many seconds at most, until what was begun by now is done."""
-        done = asyncio.get_running_loop().run_in_executor(self._executor, _nothing)
+        """Wait, for so many seconds at most, until what was begun by now is done, and what follows from it at once."""
+        loop = asyncio.get_running_loop()
         with suppress(TimeoutError):
-            await asyncio.wait_for(done, seconds)
+            async with asyncio.timeout(seconds):
+                for _ in range(2):  # a client that has left is laid to rest after its last window
+                    await loop.run_in_executor(self._executor, _nothing)
 
     def close(self) -> None:
         """End the threads once their windows are done."""

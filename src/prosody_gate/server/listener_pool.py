@@ -1,4 +1,4 @@
-"""A bounded number of listeners for many sessions, since each takes a tenth of a core while it listens."""
+"""A bounded number of listeners for many sessions, since each takes CPU while it listens."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ class ServerSettings:
     listener: bool | None = None
     """Whether words are recognised; None: if a phrase of the languages has pronunciations."""
     listeners: int = 64
-    """Most overlaps that are listened to at the same time by one worker, each with a tenth of a core; further ones are
-    decided without."""
+    """Most overlaps that are listened to at the same time by one worker, for the sake of its CPU; further ones go
+    without."""
     max_sessions: int = 5_000
     """Open sockets; more are refused with 429."""
     max_sessions_per_key: int = 5_000

@@ -84,6 +84,8 @@ class WindowGate:
         self._min_frames = settings.min_frames
         self.threshold = threshold_of(self._options)
         """P(interruption) from which this client gets an interruption."""
+        self.superseded = False
+        """Whether another one goes on with the client's sound: what is undecided here is that one's to record."""
         self._reader = WindowReader()
         self._feed: AudioFeed | None = None
         self._confirmed: GateEvent | None = None
@@ -164,7 +166,8 @@ class WindowGate:
             events = gate.close()
             self._feed = None
             if self._recorder is not None:
-                self._recorder.after_step(gate, events)
+                if not self.superseded:
+                    self._recorder.after_step(gate, events)
                 self._recorder.end_stream()
         self._forget_overlaps()
 

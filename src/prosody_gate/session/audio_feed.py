@@ -96,6 +96,8 @@ class AudioFeed:
     def steps(self, samples: npt.NDArray[Any]) -> Iterator[list[GateEvent]]:
         """Push the next chunk of the stream, and look at the gate after each frame.
 
+        The chunk is pushed as the steps are taken: take all of them.
+
         Args:
             samples: As for `push`.
 
