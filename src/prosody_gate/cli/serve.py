@@ -50,7 +50,7 @@ def serve(
             metavar="N",
             show_default=False,
             rich_help_panel=LIMITS,
-            help="Overlaps whose words are recognised at the same time, by one worker. Default: 64.",
+            help="Overlaps whose words are recognised at the same time, by one worker. Default: 8.",
         ),
     ] = None,
     max_sessions: Annotated[

@@ -46,7 +46,7 @@ class ServerSettings:
     """0 to 1; None for the profile's, or 0.5."""
     listener: bool | None = None
     """Whether words are recognised; None: if a phrase of the languages has pronunciations."""
-    listeners: int = 64
+    listeners: int = 8
     """Most overlaps that are listened to at the same time by one worker, for the sake of its CPU; further ones go
     without."""
     max_sessions: int = 5_000
