@@ -12,6 +12,7 @@ from .compare_reports import (
     compare_reports,
     paired_difference,
     read_report,
+    read_report_fields,
 )
 from .evaluator import GATE, BenchSettings, Evaluator, ItemGates, best_label
 from .intervals import Share
@@ -83,6 +84,7 @@ __all__ = [
     "read_at_analysis_rate",
     "read_manifest",
     "read_report",
+    "read_report_fields",
     "run_bench",
     "speech_segments",
     "work_on",

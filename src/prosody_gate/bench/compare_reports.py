@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import OptionError
+from ..errors import OptionError, ProsodyGateError
 from .bench_report import FORMAT
 from .intervals import Estimate, Share, bootstrap_percentiles
 from .items import INTERRUPTION, LABELS
@@ -53,6 +53,28 @@ class ReadReport:
     """By name, label, and which one it is of those that have both, from 1."""
 
 
+def read_report_fields(path: Path, *, expected: str, error: type[ProsodyGateError]) -> dict[str, Any]:
+    """The fields of a report, of whatever format.
+
+    Args:
+        path: Of the JSON file.
+        expected: What the error says was expected.
+        error: What is raised.
+
+    Raises:
+        ProsodyGateError: An `error`: the file is missing, or no report.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as failure:
+        raise error(f"{path}: cannot be read ({failure.strerror}); {expected}") from None
+    except (ValueError, RecursionError):
+        raise error(f"{path}: not JSON; {expected}") from None
+    if not isinstance(report, dict) or not isinstance(report.get("outcomes"), list):
+        raise error(f"{path}: has no outcomes; {expected}")
+    return report
+
+
 def read_report(path: Path) -> ReadReport:
     """Read a report.
 
@@ -62,14 +84,7 @@ def read_report(path: Path) -> ReadReport:
     Raises:
         OptionError: The file is missing, no report, or one of another format.
     """
-    try:
-        report: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror}); {EXPECTED}") from None
-    except (ValueError, RecursionError):
-        raise OptionError(f"{path}: not JSON; {EXPECTED}") from None
-    if not isinstance(report, dict) or not isinstance(report.get("outcomes"), list):
-        raise OptionError(f"{path}: has no outcomes; {EXPECTED}")
+    report = read_report_fields(path, expected=EXPECTED, error=OptionError)
     if report.get("format") != FORMAT:
         raise OptionError(f"{path}: is a report of format {report.get('format')!r}; expected {FORMAT}")
     try:

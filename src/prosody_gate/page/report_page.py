@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..audio import FRAME_SAMPLES
-from ..bench import BenchSettings, Call, Clip, Manifest, SceneOptions
+from ..bench import BenchSettings, Call, Clip, Manifest, SceneOptions, read_report_fields
 from ..errors import AudioError
 from ..gate import GateEventKind, GateOptions
 from ..gate_factory import GateFactory
@@ -37,15 +36,7 @@ def read_bench_report(path: Path) -> dict[str, Any]:
     expected = (
         "expected a recording, a folder of recorded overlaps, or a report that prosody-gate bench --json has written"
     )
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PageError(f"{path}: cannot be read ({error.strerror}); {expected}") from None
-    except (ValueError, RecursionError):
-        raise PageError(f"{path}: not JSON; {expected}") from None
-    if not isinstance(report, dict) or not isinstance(report.get("outcomes"), list):
-        raise PageError(f"{path}: has no outcomes; {expected}")
-    return report
+    return read_report_fields(path, expected=expected, error=PageError)
 
 
 def settings_of(report: Mapping[str, Any]) -> BenchSettings:
