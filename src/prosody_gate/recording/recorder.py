@@ -97,7 +97,7 @@ class OverlapRecorder:
         stops_agent: Whether a confirm makes the agent stop, as it does in a call. What the agent would have said is
             then not known; a bench takes it as talking on.
         call: A name for the call; made from the time when None.
-        waits: Whether to wait for a slow disk instead of dropping: for a replay, never for a call.
+        waits: Whether a writer of its own waits for a slow disk instead of dropping: for a replay, never for a call.
         chance: Draws a number from 0 to 1 for each overlap.
         clock: The wall clock, in seconds since 1970.
 
@@ -173,28 +173,29 @@ class OverlapRecorder:
             self._writer.drop("error", error, count=max(len(self._open), 1))
 
     def next_stream(self, gate: Gate, *, since: float = 0.0) -> None:
-        """The call goes on with a fresh gate, whose clock begins anew: what is decided is written as it is.
+        """The call goes on with a fresh gate, whose clock begins anew; after `end_stream`.
 
         Args:
             gate: Before its first frame.
             since: Overlaps whose speech has ended by this time of its stream (s) are not recorded: it begins with
                 sound that an earlier stream had already.
         """
-        if self._failed:
-            return
-        try:
-            self._end_stream()
-            self._since, self._learned = since, gate.analyzer.learned
-        except Exception as error:
-            self._failed = True
-            self._writer.drop("error", error)
+        self._since, self._learned = since, gate.analyzer.learned
 
     def end_stream(self) -> None:
         """No more comes of this stream: what is decided is written as it is, and its sound is forgotten."""
         if self._failed:
             return
         try:
-            self._end_stream()
+            for overlap in self._open:
+                if overlap.decided is not None and self._gate is not None:
+                    self._complete(overlap, self._gate)
+            self._open.clear()
+            self._earlier, self._highest = self._earlier + self._highest, 0
+            self._frames.clear()
+            self._transcripts.clear()
+            self._speech.clear()
+            self._gate = None
         except Exception as error:
             self._failed = True
             self._writer.drop("error", error)
@@ -209,17 +210,6 @@ class OverlapRecorder:
         self._failed = True
         if self._owns_writer:
             self._writer.close(wait=wait)
-
-    def _end_stream(self) -> None:
-        for overlap in self._open:
-            if overlap.decided is not None and self._gate is not None:
-                self._complete(overlap, self._gate)
-        self._open.clear()
-        self._earlier, self._highest = self._earlier + self._highest, 0
-        self._frames.clear()
-        self._transcripts.clear()
-        self._speech.clear()
-        self._gate = None
 
     def _take(self, event: GateEvent) -> None:
         end = event.onset + event.speech_duration
