@@ -47,9 +47,6 @@ LAST_WRITES: Final = 2.0
 WAITING: Final = 256
 """Overlaps of one worker that may wait to be written: many end at once when the server does."""
 
-WARM_UP: Final = "warm-up"
-"""Owner of what the server tries before its first client."""
-
 PLAYGROUND: Final = Path(__file__).with_name("data")
 """Folder of the page and the voice of its agent."""
 
@@ -134,7 +131,7 @@ class BargeinServer:
             settings,
             make_listener=listens,
             make_detector=self._make_detector,
-            recorder=None if owner == WARM_UP else self._recorder(),
+            recorder=self._recorder(),
         )
 
     def _recorder(self) -> OverlapRecorder | None:
@@ -245,13 +242,8 @@ class BargeinServer:
 
     def _warm_up(self) -> None:
         """Load the models, so that the first window does not wait for them, and a missing one is named at once."""
-        gate = self.gate_of(WARM_UP, SessionCreate(None, 1))
-        gate.judge(np.zeros(16_000, np.int16))
-        if self._listeners is not None:
-            listener = self._listeners.borrow(WARM_UP)
-            if listener is not None:
-                self._listeners.give_back(WARM_UP, listener)
-        warm_up(listens=self._listeners is not None)
+        self.gate_of("warm-up", SessionCreate(None, 1)).judge(np.zeros(16_000, np.int16))
+        warm_up(self.factory)
 
     async def _look_after_all(self) -> None:
         figures = server_collectors()

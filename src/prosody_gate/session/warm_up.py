@@ -7,14 +7,12 @@ import gc
 import numpy as np
 
 from ..audio import FRAME_SAMPLES
-from ..gate import Gate
 from ..gate_factory import GateFactory
-from ..listener import PhonemeListener, is_listener_usable
 from .session_counter import SessionCounter
 from .threaded_listener import ThreadedListener
 
 
-def warm_up(*, listens: bool = True) -> None:
+def warm_up(factory: GateFactory | None = None) -> None:
     """Load the models, make the first calls ahead of the call, and keep them with the process.
 
     Every session's listener shares the recogniser and the tree of phrases.
@@ -23,12 +21,12 @@ def warm_up(*, listens: bool = True) -> None:
     through all of them in mid-call stops the event loop.
 
     Args:
-        listens: Whether any of the process's gates has a listener.
+        factory: Of the gates to come; None for the default one.
 
     Raises:
         ModelError: A model is missing or damaged.
     """
-    gate = Gate(listener=PhonemeListener() if listens and is_listener_usable() else None)
+    gate = (factory or GateFactory.create()).gate()
     counter = SessionCounter(for_prometheus=False)
     gate.agent_started(0.0)
     noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
