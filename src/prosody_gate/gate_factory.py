@@ -115,9 +115,9 @@ class GateFactory:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a recording says of the gates that decided, as JSON-ready values."""
+        """What a report or a recording says of the gates that decided, as JSON-ready values."""
         profile = None if self.profile is None else self.profile.microphone.name
-        return {"profile": profile, "languages": list(self.lexicon.languages)}
+        return {"languages": list(self.lexicon.languages), "profile": profile}
 
     @property
     def echo_guard(self) -> bool:

@@ -255,11 +255,7 @@ def bench(
             baselines=default_baselines(setup.lexicon),
             strict=strict,
             progress=advance,
-            about={
-                "listener": setup.listens and items.kind != "overlaps",
-                "languages": list(setup.lexicon.languages),
-                "profile": None if setup.profile is None else setup.profile.microphone.name,
-            },
+            about={"listener": setup.listens and items.kind != "overlaps", **setup.about},
         )
     warn_of_skipped(report.skipped)
     if as_json is not None:
