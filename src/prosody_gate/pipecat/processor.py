@@ -462,7 +462,8 @@ class ProsodyGate(FrameProcessor):
             if due:
                 silence = np.zeros((round(due * SAMPLE_RATE), 1), np.int16)
                 self._audio.push(self._audio.convert(silence, SAMPLE_RATE))
-            self._flush_after_audio()
+            if self._missing.has_stopped:
+                self._flush_after_audio()
         except Exception as error:
             self._driver.fail(error)
             return

@@ -8,7 +8,7 @@ PATIENCE: Final = 0.5
 """Seconds without audio after which it counts as missing; a network hiccup is shorter."""
 
 EVERY: Final = 0.1
-"""Seconds between two looks once audio is missing."""
+"""Seconds between two looks, also while audio comes: so a loop that stood still is told from audio that stopped."""
 
 ENOUGH: Final = 5.0
 """Seconds of silence after which nothing that was said before counts as recent any more."""
@@ -37,6 +37,8 @@ class MissingAudio:
         self._came: float | None = None
         self._given = 0.0
         self._next: float | None = None
+        self.has_stopped = False
+        """Whether audio counted as missing at the latest look, and has not come since."""
 
     @property
     def next_look(self) -> float | None:
@@ -45,9 +47,9 @@ class MissingAudio:
 
     def came(self, now: float) -> None:
         """A piece of audio came."""
-        self._came, self._given = now, 0.0
-        if self._next is None or self._next > now + PATIENCE:
-            self._next = now + PATIENCE
+        self._came, self._given, self.has_stopped = now, 0.0, False
+        if self._next is None:
+            self._next = now + EVERY
 
     def due(self, now: float, *, at_rest: bool, on_hold: bool = False) -> float:
         """Seconds of silence to give now.
@@ -62,13 +64,13 @@ class MissingAudio:
         if now - self._next > STALLED:
             self._came += now - self._next
         missing = now - self._came
-        if missing < PATIENCE - 1e-6:
-            self._next = self._came + PATIENCE
-            return 0.0
         if self._given >= (ENOUGH if at_rest else LONGEST):
             self._next = None
             return 0.0
         self._next = now + EVERY
+        self.has_stopped = missing >= PATIENCE - 1e-6
+        if not self.has_stopped:
+            return 0.0
         if on_hold:
             self._came = now - max(self._given, PATIENCE)
             return 0.0
