@@ -443,7 +443,7 @@ def test_the_gate_goes_on_across_an_agent_hand_over(clips):
         [Said("okay", 1.5, 2.0), Said("right", 5.4, 6.0), Said("stop", 7.2, 7.8)],
         gate=gate,
         agent=Answering(),
-        agent_speaks=[(0, 3.5), (4.2, 4.0)],
+        agent_speaks=[(0, 3.5), (4.2, 5.0)],
         during=hand_over,
     )
     assert run.kinds() == ["hold", "cancel"] * 2 + ["hold", "confirm"]
