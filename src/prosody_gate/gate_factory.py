@@ -13,7 +13,14 @@ from .errors import OptionError
 from .evidence import EvidenceSource
 from .gate import Gate, GateOptions, check_sources
 from .lexicon import Lexicon
-from .listener import LISTENER_LANGUAGE, Listener, PhonemeListener, is_listener_usable, knows_sounds_of
+from .listener import (
+    LISTENER_LANGUAGE,
+    Listener,
+    PhonemeListener,
+    RememberingRecogniser,
+    is_listener_usable,
+    knows_sounds_of,
+)
 from .profile import Profile
 from .prosody import ProsodyAnalyzer
 
@@ -129,15 +136,21 @@ class GateFactory:
         """How much louder than recorded the gate and its VAD get the user, in dB."""
         return 0.0 if self.profile is None else self.profile.input_gain_db
 
-    def make_listener(self) -> Listener | None:
+    def make_listener(self, *, replays: bool = False) -> Listener | None:
         """A fresh listener as these gates get it; None where they get none.
+
+        Args:
+            replays: Whether it will get the same sound again and again: the one of this package then keeps what its
+                recogniser found.
 
         Raises:
             ModelError: A model that it needs is missing or damaged.
         """
         if callable(self.listener):
             return self.listener()
-        return PhonemeListener(self.lexicon) if self.listener else None
+        if not self.listener:
+            return None
+        return PhonemeListener(self.lexicon, recogniser=RememberingRecogniser() if replays else None)
 
     def make_analyzer(self, make: Callable[..., ProsodyAnalyzer] = ProsodyAnalyzer) -> ProsodyAnalyzer:
         """A fresh analyzer that starts from what the profile knows of room and speaker.

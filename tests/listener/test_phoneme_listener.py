@@ -18,6 +18,7 @@ from prosody_gate.listener import (
     Hypothesis,
     PhonemeListener,
     PhonemeRecogniser,
+    RememberingRecogniser,
     phoneme_listener,
     phoneme_recogniser,
     pronunciation,
@@ -320,3 +321,18 @@ def test_phrases_of_ones_own_are_not_kept_for_ever() -> None:
         phrase = (f"phrase{number}",)
         phoneme_listener._follow(phrase, (), ((phrase, ("a",)),), False)
     assert phoneme_listener._follow.cache_info().currsize <= 8
+
+
+def test_sound_that_is_replayed_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    look = PhonemeRecogniser.look
+
+    def counted(recogniser: PhonemeRecogniser, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        read.append(len(samples))
+        return look(recogniser, samples)
+
+    monkeypatch.setattr(PhonemeRecogniser, "look", counted)
+    remembering = PhonemeListener(ENGLISH, recogniser=RememberingRecogniser())
+    once, again, fresh = listen(remembering), listen(remembering), listen(PhonemeListener(ENGLISH))
+    assert once == again == fresh
+    assert len(read) == 2 * len(LOOKS)

@@ -166,7 +166,7 @@ class Evaluator:
             return lambda: None
         if not self._settings.sweep:
             return gates.make_listener
-        if not stream.overlaps or (true_listener := gates.make_listener()) is None:
+        if not stream.overlaps or (true_listener := gates.make_listener(replays=True)) is None:
             return lambda: None
         decoder, root, frame_at = SharedListener(lambda: true_listener), ListenerSteps(), frames_then_silence(frames)
         return lambda: CachedListener(root, decoder, frame_at)

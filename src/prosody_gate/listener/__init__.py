@@ -3,7 +3,7 @@
 from .cached_listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
 from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, PhraseLikelihood, RecognisedWord
 from .phoneme_listener import PhonemeListener, is_listener_usable, knows_sounds_of
-from .phoneme_recogniser import PhonemeRecogniser
+from .phoneme_recogniser import PhonemeRecogniser, RememberingRecogniser
 from .phrase_tree import PhraseTree, SoundModel
 from .pronunciation import MODEL_FOLDER, Pronunciations
 
@@ -21,6 +21,7 @@ __all__ = [
     "PhraseTree",
     "Pronunciations",
     "RecognisedWord",
+    "RememberingRecogniser",
     "SharedListener",
     "SoundModel",
     "frames_then_silence",

@@ -225,7 +225,7 @@ class FrontEnd:
             self.voice if isinstance(source, VoiceEvidence) else source
             for source in default_sources(settings.gates.lexicon, weights)
         )
-        listener = settings.gates.make_listener()
+        listener = settings.gates.make_listener(replays=True)
         self.decoder = None if listener is None else SharedListener(lambda: listener)
         self._reader = ItemStreamReader(
             settings.start,
