@@ -3,7 +3,7 @@
 from .cached_listener import CachedListener, ListenerSteps, SharedListener, frames_then_silence
 from .listener import LISTENER_LANGUAGE, STEADY, Hypothesis, Listener, PhraseLikelihood, RecognisedWord
 from .phoneme_listener import PhonemeListener, is_listener_usable, knows_sounds_of
-from .phoneme_recogniser import PhonemeRecogniser, RememberingRecogniser
+from .phoneme_recogniser import PhonemeRecogniser, RememberingRecogniser, SoundReader
 from .phrase_tree import PhraseTree, SoundModel
 from .pronunciation import MODEL_FOLDER, Pronunciations
 
@@ -24,6 +24,7 @@ __all__ = [
     "RememberingRecogniser",
     "SharedListener",
     "SoundModel",
+    "SoundReader",
     "frames_then_silence",
     "is_listener_usable",
     "knows_sounds_of",

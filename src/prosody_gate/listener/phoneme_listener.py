@@ -15,7 +15,7 @@ from ..audio import FRAME_DURATION, SAMPLE_RATE
 from ..errors import ModelError
 from ..lexicon import SOUNDS, Lexicon, tokenize
 from .listener import LISTENER_LANGUAGE, Hypothesis, PhraseLikelihood, RecognisedWord
-from .phoneme_recogniser import PhonemeRecogniser, heard_sounds, shared_recogniser, sounds_text
+from .phoneme_recogniser import SoundReader, heard_sounds, shared_recogniser, sounds_text
 from .phrase_tree import PhraseTree, SoundModel
 from .pronunciation import Pronunciations, english_dictionary, read_model_file
 
@@ -79,7 +79,7 @@ class PhonemeListener:
         ModelError: The recogniser or a file of the listener is missing or damaged.
     """
 
-    def __init__(self, lexicon: Lexicon | None = None, *, recogniser: PhonemeRecogniser | None = None) -> None:
+    def __init__(self, lexicon: Lexicon | None = None, *, recogniser: SoundReader | None = None) -> None:
         self._recogniser = shared_recogniser() if recogniser is None else recogniser
         self._phrases = follow(lexicon if lexicon is not None else Lexicon.load())
         self._open = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,14 @@ SHORTEST: Final = 1600
 
 GLIDE_SIGNS: Final = frozenset("͡ʝ")
 """What the recogniser writes after the first sign of a "y" sound; they are no sounds of their own."""
+
+
+class SoundReader(Protocol):
+    """Reads the sounds in a stretch of speech, as `PhonemeRecogniser` does."""
+
+    def look(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The sounds of a stretch of speech; see `PhonemeRecogniser.look`."""
+        ...
 
 
 class PhonemeRecogniser:
@@ -78,15 +86,18 @@ class PhonemeRecogniser:
         return np.asarray(np.nan_to_num(frames), np.float32)
 
 
-class RememberingRecogniser(PhonemeRecogniser):
-    """The process's recogniser for sound that is replayed: reads each stretch once, and keeps what it found (7 KB).
+class RememberingRecogniser:
+    """A recogniser for sound that is replayed: reads each stretch once, and keeps what it found (7 KB).
+
+    Args:
+        recogniser: Reads what is new; the process's own when None.
 
     Raises:
         ModelError: As `PhonemeRecogniser`.
     """
 
-    def __init__(self) -> None:
-        self._recogniser = shared_recogniser()
+    def __init__(self, recogniser: SoundReader | None = None) -> None:
+        self._recogniser = shared_recogniser() if recogniser is None else recogniser
         self._found: dict[bytes, npt.NDArray[np.float32]] = {}
 
     def look(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
