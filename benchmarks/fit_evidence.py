@@ -16,7 +16,7 @@ import argparse
 import datetime
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,17 @@ PHRASE_VARIATIONS = 2
 ESPEAK_PHRASES = 1000
 COUGH_LIKE, PHASED_COUGHS, THUMPS = 300, 800, 150
 HUMS, LAUGHS, THROATS, SIGHS = 800, 300, 300, 150
+NOISY_VARIATIONS, NOISY_ESPEAK_PHRASES, NOISY_SOUNDS = 3, 400, 0.4
+"""For the noisy scenes: of each recording, of synthetic voices, and as a share of the sounds above."""
+
+EARLIEST_ONSET = 0.8
+"""Seconds, shortly before the clip begins: noise alone that opens an overlap before is no interruption."""
+
+
 LONGEST_CLIP = 3.2
 """Seconds of a clip that are used; the network is asked for the first 1.4 s."""
 NETWORKS = 2
-"""Trained from other random numbers and averaged, for each fold and for what ships."""
+"""Trained from other random numbers and averaged, for each fold and for what ships; and as many for noise."""
 ONE_WORD_SETS = ("command_word", "content_word", "called_name")
 NOISE_SETS = ("room_noise", "background", "keyboard")
 BANK_SETS = ("bank_turn", "bank_acknowledgement", "bank_noise")
@@ -145,19 +152,55 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
     """One part of all other training scenes; each part is seeded by itself."""
     clips, lexicon = read_clips(data), Lexicon.load()
     rng = np.random.default_rng(100 + part)
-    speech = loud_speech(clips)
     noises = [clip for clip in clips if clip.kind in NOISE_SETS]
     maker = SceneMaker([clip.samples for clip in noises], seed=part)
     scenes: list[Scene | None] = []
     for clip in [clip for clip in clips if clip.kind not in NOISE_SETS][part::parts]:
         scenes.append(maker.scene(clip, maker.plain(clip)))
         scenes += [maker.scene(clip, maker.varied(clip)) for _ in range(VARIATIONS)]
-    utterances = data / "text" / "ami_utterances.txt.gz"
-    interruptions = interruption_phrases(lexicon, utterances)
-    backchannels = backchannel_phrases(lexicon, read_overlaps(data / "overlaps" / "ami.jsonl.gz"))
-    for phrase in spoken_phrases(backchannels, interruptions, count=ESPEAK_PHRASES // parts, seed=part):
-        clip = Clip(phrase.samples, phrase.interruption, f"espeak {phrase.voice}", "espeak", phrase.text)
+    for clip in espeak_clips(data, lexicon, ESPEAK_PHRASES // parts, part):
         scenes.append(maker.scene(clip, maker.varied(clip)))
+    for clip, activation in made_sounds(rng, loud_speech(clips), 1.0 / parts):
+        scenes.append(maker.scene(clip, maker.varied(clip), activation=activation))
+    for clip in noises[part::parts] * 4:
+        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.15))
+    return [scene for scene in scenes if scene is not None]
+
+
+def make_noisy_scenes(data: Path, phrases: Path | None, part: int, parts: int) -> list[Scene]:
+    """One part of the scenes in which the noise is nearly as loud as the sound, or louder."""
+    clips = read_clips(data)
+    noises = [clip for clip in clips if clip.kind in NOISE_SETS]
+    rng = np.random.default_rng(500 + part)
+    maker = SceneMaker([clip.samples for clip in noises], seed=400 + part)
+    chosen = [clip for clip in clips if clip.kind not in NOISE_SETS][part::parts] * NOISY_VARIATIONS
+    if phrases is not None:
+        chosen += read_phrases(phrases)[part::parts]
+    chosen += espeak_clips(data, Lexicon.load(), NOISY_ESPEAK_PHRASES // parts, 10 + part)
+    heard = [(clip, 0.5) for clip in chosen]
+    heard += made_sounds(rng, loud_speech(clips), NOISY_SOUNDS / parts)
+    heard += [(clip, 0.15) for clip in noises[part::parts] * 2]
+    scenes = [
+        maker.scene(clip, maker.varied(clip, noisy=True), activation=activation, earliest_onset=EARLIEST_ONSET)
+        for clip, activation in heard
+    ]
+    return [scene for scene in scenes if scene is not None]
+
+
+def espeak_clips(data: Path, lexicon: Lexicon, count: int, seed: int) -> list[Clip]:
+    """Phrases of the lists and beginnings of what was said in the meetings, by synthetic voices."""
+    interruptions = interruption_phrases(lexicon, data / "text" / "ami_utterances.txt.gz")
+    backchannels = backchannel_phrases(lexicon, read_overlaps(data / "overlaps" / "ami.jsonl.gz"))
+    return [
+        Clip(phrase.samples, phrase.interruption, f"espeak {phrase.voice}", "espeak", phrase.text)
+        for phrase in spoken_phrases(backchannels, interruptions, count=count, seed=seed)
+    ]
+
+
+def made_sounds(
+    rng: np.random.Generator, speech: Sequence[npt.NDArray[np.float32]], share: float
+) -> Iterator[tuple[Clip, float]]:
+    """A share of the sounds that are made by formula, each with the speech probability that opens its overlap."""
     made: list[tuple[str, int, float, Callable[[], npt.NDArray[np.float32]]]] = [
         ("cough_like", COUGH_LIKE, 0.3, lambda: cough(rng, speech)),
         ("cough_like", PHASED_COUGHS, 0.3, lambda: phased_cough(rng, speech)),
@@ -168,13 +211,9 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
         ("sigh_like", SIGHS, 0.3, lambda: sigh(rng)),
     ]
     for kind, count, activation, make in made:
-        for index in range(count // parts):
-            clip = Clip(make(), False, f"{kind} {index % 25}", kind)
+        for index in range(int(count * share)):
             # Half of them as a gate with its usual threshold meets them, half as one that hears more.
-            scenes.append(maker.scene(clip, maker.varied(clip), activation=activation if index % 2 else 0.5))
-    for clip in noises[part::parts] * 4:
-        scenes.append(maker.scene(clip, maker.varied(clip), activation=0.15))
-    return [scene for scene in scenes if scene is not None]
+            yield Clip(make(), False, f"{kind} {index % 25}", kind), activation if index % 2 else 0.5
 
 
 def hear_clips(data: Path, fold: int, time_weights: dict[str, float], openings: dict[str, float]) -> list[HeardClip]:
@@ -215,32 +254,44 @@ def main() -> None:
                 joblib.delayed(make_phrase_scenes)(data, arguments.phrases, part, parts) for part in range(parts)
             ),
         )
-    scenes: list[Scene] = list(chain.from_iterable(made))
+    noisy = stages.of(
+        "noisy_scenes",
+        lambda: parallel(
+            joblib.delayed(make_noisy_scenes)(data, arguments.phrases, part, parts) for part in range(parts)
+        ),
+    )
+    mostly_quiet: list[Scene] = list(chain.from_iterable(made))
+    scenes: list[Scene] = [*mostly_quiet, *chain.from_iterable(noisy)]
     print(f"{len(scenes)} scenes", flush=True)
     overlaps, lexicon = read_overlaps(data / "overlaps" / "ami.jsonl.gz"), Lexicon.load()
     # The last of each list is fitted on everything and shipped; the others leave a fold of speakers or meetings out.
     folds = [*range(FOLDS), None]
-    # A network's random numbers are its place in the average.
-    trainings = [(fold, seed) for fold in folds for seed in range(NETWORKS)]
-    trained: list[Network] = stages.of(
-        "networks",
-        lambda: parallel(
-            joblib.delayed(train_voice_network)(
-                [scene for scene in scenes if scene.kind in NOISE_SETS or not left_out(scene.group, fold)], seed=seed
-            )
-            for fold, seed in trainings
-        ),
-    )
-    networks = [
-        averaged([network for (of, _), network in zip(trainings, trained, strict=True) if of == fold]) for fold in folds
-    ]
+
+    def trained(name: str, of: list[Scene]) -> list[Network]:
+        # A network's random numbers are its place in the average.
+        trainings = [(fold, seed) for fold in folds for seed in range(NETWORKS)]
+        found: list[Network] = stages.of(
+            name,
+            lambda: parallel(
+                joblib.delayed(train_voice_network)(
+                    [scene for scene in of if scene.kind in NOISE_SETS or not left_out(scene.group, fold)], seed=seed
+                )
+                for fold, seed in trainings
+            ),
+        )
+        return [
+            averaged([network for (one, _), network in zip(trainings, found, strict=True) if one == fold])
+            for fold in folds
+        ]
+
+    networks, noisy_networks = trained("networks", mostly_quiet), trained("noisy_networks", scenes)
     tables: list[FittedTable] = stages.of(
         "words_and_time",
         lambda: parallel(
             joblib.delayed(fit_words_and_time)(
                 [overlap for overlap in overlaps if not left_out(overlap.conversation, fold)],
                 lexicon,
-                command_durations([scene for scene in scenes if not left_out(scene.group, fold)]),
+                command_durations([scene for scene in mostly_quiet if not left_out(scene.group, fold)]),
             )
             for fold in folds
         ),
@@ -251,10 +302,10 @@ def main() -> None:
         "heard",
         lambda: parallel(joblib.delayed(hear_clips)(data, fold, shifted[fold], openings) for fold in range(FOLDS)),
     )
-    # What the network that was trained without a fold says of the fold's clips.
+    # What the network that was trained without a fold says of the fold's clips: as they are, they are hardly noisy.
     said = [network_log_odds(networks[fold], heard[fold]) for fold in range(FOLDS)]
     made_weights = []
-    for fold, table, network in zip(folds, tables, networks, strict=True):
+    for fold, table, network, noisy_network in zip(folds, tables, networks, noisy_networks, strict=True):
         others = [other for other in range(FOLDS) if other != fold]
         fitted = fit_sum(
             [clip for other in others for clip in heard[other]], [one for other in others for one in said[other]]
@@ -262,7 +313,8 @@ def main() -> None:
         print(f"fold {fold}: voice {fitted.scale:.2f}, {fitted.voice}, {fitted.listener}, loss {fitted.loss:.3f}")
         orders = orders_alone([overlap for overlap in overlaps if not left_out(overlap.conversation, fold)], lexicon)
         for name in ("output_weight", "output_bias"):
-            network[name] = network[name] * np.float32(fitted.scale)
+            for one in (network, noisy_network):
+                one[name] = one[name] * np.float32(fitted.scale)
         made_weights.append(
             EvidenceWeights(
                 provenance={
@@ -278,6 +330,7 @@ def main() -> None:
                 time=at_natural_odds(table.time, overlaps),
                 listener={**WORD_LISTENER, **fitted.listener},
                 network=network,
+                noisy_network=noisy_network,
                 voice=fitted.voice,
                 sounds=fitted.sounds,
                 openings=openings,

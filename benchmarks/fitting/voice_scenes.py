@@ -29,6 +29,9 @@ MU = 255.0
 DRY_KINDS = ("espeak", "neural")
 """Synthetic voices come without a room."""
 
+NOISY_DB = (-2.0, 12.0)
+"""How far the voice is above the noise in a scene that is to be noisy."""
+
 Samples = npt.NDArray[np.float32]
 
 
@@ -71,7 +74,7 @@ class InputRecorder:
         self.features: list[npt.NDArray[np.float32]] = []
         self.embeddings: list[npt.NDArray[np.float32]] = []
         self.lead: int | None = None
-        self._onset = 0.0
+        self.onset = 0.0
 
     def __copy__(self) -> InputRecorder:
         """The gate gives each overlap a copy; all of them write here."""
@@ -83,8 +86,8 @@ class InputRecorder:
 
     def update(self, observation: Observation) -> float:
         if self.lead is None:
-            self.lead, self._onset = observation.lead_frames, observation.onset
-        if observation.onset == self._onset:
+            self.lead, self.onset = observation.lead_frames, observation.onset
+        if observation.onset == self.onset:
             for index in range(self._read, len(observation.frames)):
                 features, embedding = self._inputs.of(observation, index)
                 self.features.append(features)
@@ -121,11 +124,12 @@ class SceneMaker:
         self._lay(audio, clip.samples)
         return np.clip(audio, -1.0, 1.0)
 
-    def varied(self, clip: Clip, *, telephone: float = 0.45) -> Samples:
+    def varied(self, clip: Clip, *, noisy: bool = False, telephone: float = 0.45) -> Samples:
         """The clip with another speed, level, noise, room and band, and now and then clipped.
 
         Args:
             clip: What to vary.
+            noisy: With noise that is nearly as loud as the clip, or louder; else most scenes are rather quiet.
             telephone: How often a wideband clip is sent through a telephone; clips of telephone calls always are. Both
                 labels must come in both bands, else the band tells them apart.
         """
@@ -138,7 +142,10 @@ class SceneMaker:
         loud = samples[np.abs(samples) > 0.05 * np.abs(samples).max()]
         samples = samples / (rms(loud) + 1e-9) * 10.0 ** (rng.uniform(-40.0, -14.0) / 20.0)
         level = rms(samples[np.abs(samples) > 0.05 * np.abs(samples).max()])
-        ratio_db = rng.uniform(5.0, 20.0) if rng.random() < 0.45 else rng.uniform(20.0, 50.0)
+        if noisy:
+            ratio_db = rng.uniform(*NOISY_DB)
+        else:
+            ratio_db = rng.uniform(5.0, 20.0) if rng.random() < 0.45 else rng.uniform(20.0, 50.0)
         audio = self._noise(self._length(samples)) * np.float32(level * 10.0 ** (-ratio_db / 20.0))
         self._lay(audio, samples)
         if rng.random() < 0.12:
@@ -187,16 +194,20 @@ class SceneMaker:
         response[0] += rng.uniform(2.0, 12.0)
         return np.asarray(scipy.signal.fftconvolve(samples, response)[: len(samples)], np.float32)
 
-    def scene(self, clip: Clip, audio: Samples, *, activation: float = 0.5) -> Scene | None:
+    def scene(
+        self, clip: Clip, audio: Samples, *, activation: float = 0.5, earliest_onset: float = 0.0
+    ) -> Scene | None:
         """What a gate sees of a clip's audio.
 
         Args:
             clip: What is in the audio.
             audio: Float32 at 16 kHz, from `plain` or `varied`.
             activation: Speech probability that opens an overlap; lower, so that noises open one at all.
+            earliest_onset: Seconds. An overlap that opens before is no example of an interruption: what the VAD takes
+                for speech there is noise.
 
         Returns:
-            None when the VAD finds no speech.
+            None when the VAD finds no speech, or finds it too early in an interruption.
         """
         recorder = InputRecorder()
         options = GateOptions(
@@ -217,7 +228,9 @@ class SceneMaker:
                 break
         if gate.failure is not None:
             raise gate.failure
-        return None if recorder.lead is None else recorder.scene_of(clip)
+        if recorder.lead is None or (clip.interruption and recorder.onset < earliest_onset):
+            return None
+        return recorder.scene_of(clip)
 
 
 def rms(samples: Samples) -> float:

@@ -21,7 +21,7 @@ from prosody_gate.evidence import (
     WordsEvidence,
     default_sources,
 )
-from prosody_gate.evidence.voice_evidence import LIMIT_NATS, GruNetwork
+from prosody_gate.evidence.voice_evidence import LIMIT_NATS, GruNetwork, noise_share
 from prosody_gate.listener import Hypothesis, RecognisedWord
 from prosody_gate.prosody import ProsodyAnalyzer
 
@@ -130,15 +130,15 @@ def test_a_user_who_begins_with_the_agent_goes_on() -> None:
     assert ContextEvidence().update(observation) > 0.0
 
 
-def spoken(level: float) -> Observation:
-    """Harmonic sound of a level, over a quiet room."""
+def spoken(level: float, *, room_db: float = -80.0) -> Observation:
+    """Harmonic sound of a level, over a room that is quiet unless told otherwise."""
     analyzer = ProsodyAnalyzer()
     rng = np.random.default_rng(0)
     seconds = np.arange(12 * FRAME_SAMPLES) / 16_000
     voice = sum(np.sin(2 * np.pi * 140 * number * seconds) / number for number in range(1, 12))
     sound = (10 ** (level / 20) * voice).astype(np.float32).reshape(12, FRAME_SAMPLES)
     for _ in range(12):
-        analyzer.push(rng.normal(0, 1e-4, FRAME_SAMPLES).astype(np.float32), 0.0)
+        analyzer.push(rng.normal(0, 10 ** (room_db / 20), FRAME_SAMPLES).astype(np.float32), 0.0)
     observation = observe()
     for frame in sound:
         analyzer.push(frame, 1.0)
@@ -173,6 +173,36 @@ def test_the_voice_is_given_patience_by_the_time_since_the_onset() -> None:
             nats[patience, since] = voice.update(observation)
     taken = {since: nats[1.0, since] - nats[0.0, since] for since in (0.1, 0.3, 0.425, 2.0)}
     assert taken == pytest.approx({0.1: 0.0, 0.3: 1.0, 0.425: 0.5, 2.0: 0.0})
+
+
+def saying(nats: float) -> dict[str, np.ndarray]:
+    """A network that always says the same."""
+    bias = np.array([nats], np.float32)
+    return {**WEIGHTS.network, "output_weight": 0.0 * WEIGHTS.network["output_weight"], "output_bias": bias}
+
+
+@pytest.mark.parametrize(("room_db", "share"), [(-80.0, 0.0), (-25.0, 1.0)])
+def test_in_noise_the_network_that_knows_noise_is_asked_and_in_a_quiet_room_the_other(
+    room_db: float, share: float
+) -> None:
+    voice = VoiceEvidence(replace(WEIGHTS, network=saying(2.0), noisy_network=saying(-2.0), voice={}))
+    assert voice.update(spoken(-20.0, room_db=room_db)) == pytest.approx(2.0 - 4.0 * share)
+
+
+def test_between_quiet_and_noise_both_networks_have_their_share() -> None:
+    assert [noise_share(snr_db) for snr_db in (-np.inf, 15.0, 20.0, 25.0, 60.0)] == [1.0, 1.0, 0.5, 0.0, 0.0]
+    observation = spoken(-20.0, room_db=-38.0)
+    share = noise_share(max(frame.snr_db for frame in observation.frames))
+    assert 0.1 < share < 0.9
+    voice = VoiceEvidence(replace(WEIGHTS, network=saying(2.0), noisy_network=saying(-2.0), voice={}))
+    assert voice.update(observation) == pytest.approx(2.0 - 4.0 * share)
+
+
+def test_weights_without_a_noisy_network_have_one_that_speaks_in_all_rooms(tmp_path: Path) -> None:
+    replace(WEIGHTS, network=saying(2.0), noisy_network={}, voice={}).save(tmp_path)
+    weights = EvidenceWeights.load(tmp_path)
+    assert weights.noisy_network == {}
+    assert VoiceEvidence(weights).update(spoken(-20.0, room_db=-25.0)) == pytest.approx(2.0)
 
 
 def test_one_step_at_a_time_is_the_same_as_all_at_once() -> None:
@@ -245,6 +275,9 @@ def test_saved_weights_are_read_back(tmp_path: Path) -> None:
     assert (again.words, again.voice, again.sounds) == (WEIGHTS.words, WEIGHTS.voice, WEIGHTS.sounds)
     for name, array in WEIGHTS.network.items():
         np.testing.assert_array_equal(again.network[name], array)
+    assert again.noisy_network.keys() == WEIGHTS.network.keys()
+    for name, array in WEIGHTS.noisy_network.items():
+        np.testing.assert_array_equal(again.noisy_network[name], array)
 
 
 def test_missing_or_damaged_weights_are_named(tmp_path: Path) -> None:
@@ -257,14 +290,16 @@ def test_missing_or_damaged_weights_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "shape", "nan"])
-def test_a_network_with_arrays_that_do_not_fit_is_named(tmp_path: Path, damage: str) -> None:
-    network = {name: array.copy() for name, array in WEIGHTS.network.items()}
+@pytest.mark.parametrize("which", ["network", "noisy_network"])
+def test_a_network_with_arrays_that_do_not_fit_is_named(tmp_path: Path, which: str, damage: str) -> None:
+    network = {name: array.copy() for name, array in getattr(WEIGHTS, which).items()}
     if damage == "missing":
         del network["gate_state"]
     elif damage == "shape":
         network["gate_state"] = network["gate_state"][:-1]
     else:
         network["gate_state"][0, 0] = np.nan
-    replace(WEIGHTS, network=network).save(tmp_path)
-    with pytest.raises(ModelError, match=r"voice\.npz.*gate_state"):
+    replace(WEIGHTS, **{which: network}).save(tmp_path)
+    prefix = "noisy_" if which == "noisy_network" else ""
+    with pytest.raises(ModelError, match=rf"voice\.npz.*\W{prefix}gate_state"):
         EvidenceWeights.load(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from prosody_gate.bench import WordOverlap
@@ -67,3 +68,51 @@ def test_a_word_that_steers_a_machine_says_less_the_oftener_the_meetings_have_it
     odds = fit_listener.orders_alone([*rest, *overlaps("hey", 50, interruption=False)], Lexicon.load())
     assert odds["alone=hey"] < 0.0 < odds["alone=down"]
     assert not any(word in odds for word in ("alone=yeah", "alone=right"))
+
+
+class AlwaysSpeech:
+    """A VAD that takes everything for speech."""
+
+    def reset(self) -> None:
+        pass
+
+    def frame_probability(self, frame) -> float:
+        return 1.0
+
+
+@pytest.fixture
+def scenes(folds):
+    pytest.importorskip("librosa")
+    from fitting import voice_scenes
+
+    return voice_scenes
+
+
+def tone(scenes, *, interruption: bool):
+    samples = 0.3 * np.sin(2 * np.pi * 220.0 * np.arange(8000) / 16000).astype(np.float32)
+    return scenes.Clip(samples, interruption, "speaker", "command_word", narrow=True)
+
+
+def test_a_noisy_scene_has_noise_about_as_loud_as_the_clip(scenes) -> None:
+    rng = np.random.default_rng(0)
+    maker = scenes.SceneMaker([rng.normal(0.0, 0.1, 16000).astype(np.float32)], seed=1)
+    clip = tone(scenes, interruption=True)
+    ratios = []
+    for _ in range(20):
+        audio = maker.varied(clip, noisy=True)
+        before, during = scenes.rms(audio[:16000]), scenes.rms(audio[17000:23000])
+        ratios.append(20.0 * np.log10(during / before))
+    low, high = scenes.NOISY_DB
+    assert min(ratios) > 0.0  # the noise is in the clip, too
+    assert min(ratios) < 4.0
+    assert high - 4.0 < max(ratios) < high + 3.0
+    assert low < 0.0
+
+
+def test_an_overlap_that_opens_in_the_noise_before_an_interruption_is_no_example_of_one(scenes, monkeypatch) -> None:
+    maker = scenes.SceneMaker([np.ones(16000, np.float32)], seed=1)
+    monkeypatch.setattr(maker, "_detector", AlwaysSpeech())
+    interruption, other = tone(scenes, interruption=True), tone(scenes, interruption=False)
+    assert maker.scene(interruption, maker.plain(interruption), earliest_onset=0.8) is None
+    assert maker.scene(other, maker.plain(other), earliest_onset=0.8) is not None
+    assert maker.scene(interruption, maker.plain(interruption)) is not None

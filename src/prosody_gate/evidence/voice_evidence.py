@@ -69,6 +69,19 @@ DENSE_FRAMES: Final = 26
 PATIENCE_TIMES: Final = (0.1, 0.25, 0.35, 0.5, 0.8, 1.2)
 """Seconds since the onset at which the fitted patience is given; straight lines between them."""
 
+ALL_NOISE_DB: Final = 15.0
+NO_NOISE_DB: Final = 25.0
+"""How far the loudest frame is above the room where the noisy network alone is asked, and where it is not asked."""
+
+
+def noise_share(snr_db: float) -> float:
+    """The share of the noisy network in what is said, 0 to 1.
+
+    Args:
+        snr_db: Level of the loudest frame since the onset over the noise floor, in dB.
+    """
+    return min(max((NO_NOISE_DB - snr_db) / (NO_NOISE_DB - ALL_NOISE_DB), 0.0), 1.0)
+
 
 def bounded(log_odds: float, heard: float) -> float:
     """What the network may say after so much sound.
@@ -89,6 +102,10 @@ class VoiceEvidence:
     gives log-odds under a balanced prior. Without the embedding's models it goes on with the spectra alone; the log
     says so once a process.
 
+    In noise a second network of the same form is asked. It was trained on the same sounds and on many noisy ones
+    besides, and is less sure of short words in quiet rooms. How far the loudest frame so far is above the room says
+    which of the two counts how much.
+
     A confirm cannot be taken back, and the next syllable often settles what the first leaves open: "uh-huh" begins as
     "up" does. So some nats of patience are taken off early on, fitted by the decisions that follow from them.
 
@@ -105,6 +122,7 @@ class VoiceEvidence:
 
     def __init__(self, weights: EvidenceWeights) -> None:
         self._network = GruNetwork(weights.network)
+        self._noisy = GruNetwork(weights.noisy_network) if weights.noisy_network else None
         self._patience = [weights.voice.get(f"patience {time:g}", 0.0) for time in PATIENCE_TIMES]
         self._has_embedding = _embedding_is_there()
         self.reset()
@@ -132,7 +150,8 @@ class VoiceEvidence:
         return min(max(bounded(self.log_odds, self.heard) + patience, -LIMIT_NATS), LIMIT_NATS)
 
     def _new_reading(self) -> VoiceReading:
-        return VoiceReading(self._network, VoiceInputs(SpeechEmbedding() if self._has_embedding else None))
+        inputs = VoiceInputs(SpeechEmbedding() if self._has_embedding else None)
+        return VoiceReading(self._network, inputs, noisy=self._noisy)
 
 
 class VoiceInputs:
@@ -174,22 +193,32 @@ class VoiceInputs:
 
 
 class VoiceReading:
-    """What the network makes of one overlap, frame by frame.
+    """What the networks make of one overlap, frame by frame.
 
     Args:
         network: Shared; the state is kept here.
         inputs: Fresh ones.
+        noisy: The network for noisy rooms, shared, too; None when there is none.
     """
 
-    def __init__(self, network: GruNetwork, inputs: VoiceInputs) -> None:
+    def __init__(self, network: GruNetwork, inputs: VoiceInputs, *, noisy: GruNetwork | None = None) -> None:
         self._network = network
         self._inputs = inputs
         self._state = network.initial_state()
+        self._noisy = noisy
+        self._noisy_state = None if noisy is None else noisy.initial_state()
+        self._snr_db = -np.inf
 
     def log_odds(self, observation: Observation, index: int) -> float:
         """Read `observation.frames[index]`; every frame before it was read before."""
         features, vector = self._inputs.of(observation, index)
-        return self._network.step(features, vector, self._state)
+        log_odds = self._network.step(features, vector, self._state)
+        if self._noisy is None or self._noisy_state is None:
+            return log_odds
+        in_noise = self._noisy.step(features, vector, self._noisy_state)
+        if index >= observation.lead_frames:
+            self._snr_db = max(self._snr_db, observation.frames[index].snr_db)
+        return log_odds + noise_share(self._snr_db) * (in_noise - log_odds)
 
 
 @lru_cache(maxsize=1)

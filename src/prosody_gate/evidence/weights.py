@@ -19,6 +19,8 @@ from ..errors import ModelError
 DATA_FOLDER = Path(__file__).parent / "data"
 TABLE_FILE = "weights.json"
 NETWORK_FILE = "voice.npz"
+NOISY_PREFIX = "noisy_"
+"""Ahead of the names of the noisy network's arrays in the file."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class EvidenceWeights:
     """For each look of the listener (`look 0`, ...) the nats of each of the numbers of `Hypothesis.heard`."""
     openings: Mapping[str, float] = field(default_factory=dict)
     """Phrase that opens an overlap to ln P(phrase | interruption) / P(phrase | not), in nats."""
+    noisy_network: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    """Parameters of the voice network that knows noisy rooms; without it `network` speaks in all of them."""
 
     def save(self, folder: Path) -> None:
         """Write the two files that `load` reads, each whole or not at all."""
@@ -56,6 +60,7 @@ class EvidenceWeights:
         }
         text = json.dumps(table, indent=0, sort_keys=True) + "\n"
         arrays: dict[str, Any] = dict(self.network)
+        arrays.update({NOISY_PREFIX + name: array for name, array in self.noisy_network.items()})
         with replacing(folder / NETWORK_FILE) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
         with replacing(folder / TABLE_FILE) as temporary:
@@ -76,8 +81,12 @@ class EvidenceWeights:
         try:
             table = json.loads(table_path.read_text(encoding="utf-8"))
             with np.load(network_path) as arrays:
-                network = {name: arrays[name] for name in arrays.files}
+                both = {name: arrays[name] for name in arrays.files}
+            network = {name: array for name, array in both.items() if not name.startswith(NOISY_PREFIX)}
+            noisy = {name.removeprefix(NOISY_PREFIX): both[name] for name in both.keys() - network.keys()}
             _check_network(network)
+            if noisy:
+                _check_network(noisy, NOISY_PREFIX)
             return cls(
                 provenance=table["provenance"],
                 words=table["words"],
@@ -87,6 +96,7 @@ class EvidenceWeights:
                 voice=table.get("voice", {}),
                 sounds={name: tuple(row) for name, row in table.get("sounds", {}).items()},
                 network=network,
+                noisy_network=noisy,
             )
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise ModelError(
@@ -95,7 +105,7 @@ class EvidenceWeights:
             ) from error
 
 
-def _check_network(network: Mapping[str, npt.NDArray[np.float32]]) -> None:
+def _check_network(network: Mapping[str, npt.NDArray[np.float32]], prefix: str = "") -> None:
     """Whether the arrays fit together as `GruNetwork` has them.
 
     Raises:
@@ -117,5 +127,7 @@ def _check_network(network: Mapping[str, npt.NDArray[np.float32]]) -> None:
         "output_bias": (1,),
     }
     for name, shape in shapes.items():
+        if name not in network:
+            raise KeyError(prefix + name)
         if network[name].shape != shape or not np.isfinite(network[name]).all():
-            raise ValueError(f"{NETWORK_FILE}: {name}: expected finite numbers of shape {shape}")
+            raise ValueError(f"{NETWORK_FILE}: {prefix}{name}: expected finite numbers of shape {shape}")
