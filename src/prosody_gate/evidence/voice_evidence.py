@@ -207,6 +207,8 @@ class VoiceReading:
         self._state = network.initial_state()
         self._noisy = noisy
         self._noisy_state = None if noisy is None else noisy.initial_state()
+        self._unread: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]] = []
+        """What the network for noisy rooms has not read: until the onset nobody knows whether it will be asked."""
         self._snr_db = -np.inf
 
     def log_odds(self, observation: Observation, index: int) -> float:
@@ -215,10 +217,19 @@ class VoiceReading:
         log_odds = self._network.step(features, vector, self._state)
         if self._noisy is None or self._noisy_state is None:
             return log_odds
-        in_noise = self._noisy.step(features, vector, self._noisy_state)
-        if index >= observation.lead_frames:
-            self._snr_db = max(self._snr_db, observation.frames[index].snr_db)
-        return log_odds + noise_share(self._snr_db) * (in_noise - log_odds)
+        self._unread.append((features, vector))
+        if index < observation.lead_frames:
+            return log_odds
+        self._snr_db = max(self._snr_db, observation.frames[index].snr_db)
+        share = noise_share(self._snr_db)
+        if share == 0.0:
+            self._noisy = None  # and it stays so: the loudest frame so far can only become louder
+            return log_odds
+        in_noise = log_odds
+        for features, vector in self._unread:
+            in_noise = self._noisy.step(features, vector, self._noisy_state)
+        self._unread.clear()
+        return log_odds + share * (in_noise - log_odds)
 
 
 @lru_cache(maxsize=1)
