@@ -56,7 +56,6 @@ NOISY_VARIATIONS, NOISY_ESPEAK_PHRASES, NOISY_SOUNDS = 3, 400, 0.4
 EARLIEST_ONSET = 0.8
 """Seconds, shortly before the clip begins: noise alone that opens an overlap before is no interruption."""
 
-
 LONGEST_CLIP = 3.2
 """Seconds of a clip that are used; the network is asked for the first 1.4 s."""
 NETWORKS = 2
@@ -168,7 +167,7 @@ def make_scenes(data: Path, part: int, parts: int) -> list[Scene]:
 
 
 def make_noisy_scenes(data: Path, phrases: Path | None, part: int, parts: int) -> list[Scene]:
-    """One part of the scenes in which the noise is nearly as loud as the sound, or louder."""
+    """One part of the scenes with noise from 12 dB softer than the sound to 2 dB louder."""
     clips = read_clips(data)
     noises = [clip for clip in clips if clip.kind in NOISE_SETS]
     rng = np.random.default_rng(500 + part)

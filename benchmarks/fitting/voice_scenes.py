@@ -129,7 +129,7 @@ class SceneMaker:
 
         Args:
             clip: What to vary.
-            noisy: With noise that is nearly as loud as the clip, or louder; else most scenes are rather quiet.
+            noisy: With noise from 12 dB softer than the clip to 2 dB louder; else most scenes are rather quiet.
             telephone: How often a wideband clip is sent through a telephone; clips of telephone calls always are. Both
                 labels must come in both bands, else the band tells them apart.
         """

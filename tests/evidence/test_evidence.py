@@ -16,8 +16,10 @@ from prosody_gate.evidence import (
     EvidenceWeights,
     ListenerEvidence,
     Observation,
+    SpeechEmbedding,
     TimeEvidence,
     VoiceEvidence,
+    VoiceInputs,
     WordsEvidence,
     default_sources,
 )
@@ -182,9 +184,7 @@ def saying(nats: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("room_db", "share"), [(-80.0, 0.0), (-25.0, 1.0)])
-def test_in_noise_the_network_that_knows_noise_is_asked_and_in_a_quiet_room_the_other(
-    room_db: float, share: float
-) -> None:
+def test_in_noise_the_network_for_noise_is_asked_and_in_a_quiet_room_the_other(room_db: float, share: float) -> None:
     voice = VoiceEvidence(replace(WEIGHTS, network=saying(2.0), noisy_network=saying(-2.0), voice={}))
     assert voice.update(spoken(-20.0, room_db=room_db)) == pytest.approx(2.0 - 4.0 * share)
 
@@ -198,7 +198,25 @@ def test_between_quiet_and_noise_both_networks_have_their_share() -> None:
     assert voice.update(observation) == pytest.approx(2.0 - 4.0 * share)
 
 
-def test_weights_without_a_noisy_network_have_one_that_speaks_in_all_rooms(tmp_path: Path) -> None:
+@pytest.mark.parametrize("room_db", [-80.0, -38.0, -25.0])
+def test_the_network_for_noise_reads_all_frames_from_the_beginning(room_db: float) -> None:
+    observation = spoken(-20.0, room_db=room_db)
+    observation.lead_frames = 6
+    reading, inputs = VoiceEvidence(WEIGHTS)._new_reading(), VoiceInputs(SpeechEmbedding())
+    networks = [GruNetwork(WEIGHTS.network), GruNetwork(WEIGHTS.noisy_network)]
+    states = [network.initial_state() for network in networks]
+    loudest = -np.inf
+    for index, frame in enumerate(observation.frames):
+        given = inputs.of(observation, index)
+        quiet, noisy = (network.step(*given, state) for network, state in zip(networks, states, strict=True))
+        found = reading.log_odds(observation, index)
+        if index >= observation.lead_frames:
+            loudest = max(loudest, frame.snr_db)
+            share = noise_share(loudest)
+            assert found == pytest.approx((1.0 - share) * quiet + share * noisy, abs=1e-5)
+
+
+def test_weights_without_a_network_for_noise_have_one_that_speaks_in_all_rooms(tmp_path: Path) -> None:
     replace(WEIGHTS, network=saying(2.0), noisy_network={}, voice={}).save(tmp_path)
     weights = EvidenceWeights.load(tmp_path)
     assert weights.noisy_network == {}
@@ -287,6 +305,15 @@ def test_missing_or_damaged_weights_are_named(tmp_path: Path) -> None:
     (tmp_path / "voice.npz").write_bytes(b"nothing")
     with pytest.raises(ModelError, match=r"voice\.npz"):
         EvidenceWeights.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", WEIGHTS.network)
+def test_any_array_that_is_missing_or_not_finite_is_named(tmp_path: Path, name: str) -> None:
+    less = {each: array for each, array in WEIGHTS.noisy_network.items() if each != name}
+    for network in (less, {**less, name: np.full_like(WEIGHTS.noisy_network[name], np.nan)}):
+        replace(WEIGHTS, noisy_network=network).save(tmp_path)
+        with pytest.raises(ModelError, match=rf"voice\.npz.*\Wnoisy_{name}\W"):
+            EvidenceWeights.load(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["missing", "shape", "nan"])

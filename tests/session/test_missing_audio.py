@@ -62,6 +62,14 @@ def test_a_loop_that_stood_still_is_no_missing_audio(stall: float, begins: float
     assert looks(missing, begins + stall + 0.45, at_rest=False) == []
 
 
+def test_silence_is_due_half_a_second_after_audio_that_a_stall_had_kept_waiting():
+    missing = MissingAudio()
+    missing.came(0.0)
+    missing.came(2.0)
+    assert missing.due(2.0, at_rest=False) == 0.0
+    assert looks(missing, 2.6, at_rest=False) == [(2.5, 0.5), (2.6, 0.1)]
+
+
 def test_silence_is_due_half_a_second_after_a_stall_that_no_audio_follows():
     missing = MissingAudio()
     missing.came(0.0)

@@ -71,11 +71,11 @@ PATIENCE_TIMES: Final = (0.1, 0.25, 0.35, 0.5, 0.8, 1.2)
 
 ALL_NOISE_DB: Final = 15.0
 NO_NOISE_DB: Final = 25.0
-"""How far the loudest frame is above the room where the noisy network alone is asked, and where it is not asked."""
+"""How far the loudest frame is above the room where the network for noise alone is asked, and where it is not asked."""
 
 
 def noise_share(snr_db: float) -> float:
-    """The share of the noisy network in what is said, 0 to 1.
+    """The share of the network for noise in what is said, 0 to 1.
 
     Args:
         snr_db: Level of the loudest frame since the onset over the noise floor, in dB.
@@ -198,7 +198,7 @@ class VoiceReading:
     Args:
         network: Shared; the state is kept here.
         inputs: Fresh ones.
-        noisy: The network for noisy rooms, shared, too; None when there is none.
+        noisy: The network for noise, shared, too; None when there is none.
     """
 
     def __init__(self, network: GruNetwork, inputs: VoiceInputs, *, noisy: GruNetwork | None = None) -> None:
@@ -208,7 +208,7 @@ class VoiceReading:
         self._noisy = noisy
         self._noisy_state = None if noisy is None else noisy.initial_state()
         self._unread: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]] = []
-        """What the network for noisy rooms has not read: until the onset nobody knows whether it will be asked."""
+        """What the network for noise has not read: until the onset nobody knows whether it will be asked."""
         self._snr_db = -np.inf
 
     def log_odds(self, observation: Observation, index: int) -> float:
@@ -223,7 +223,9 @@ class VoiceReading:
         self._snr_db = max(self._snr_db, observation.frames[index].snr_db)
         share = noise_share(self._snr_db)
         if share == 0.0:
-            self._noisy = None  # and it stays so: the loudest frame so far can only become louder
+            # And it stays so: the loudest frame so far can only become louder.
+            self._noisy = None
+            self._unread.clear()
             return log_odds
         in_noise = log_odds
         for features, vector in self._unread:

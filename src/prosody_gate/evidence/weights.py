@@ -20,7 +20,15 @@ DATA_FOLDER = Path(__file__).parent / "data"
 TABLE_FILE = "weights.json"
 NETWORK_FILE = "voice.npz"
 NOISY_PREFIX = "noisy_"
-"""Ahead of the names of the noisy network's arrays in the file."""
+"""Ahead of the names of the arrays of the network for noise in the file."""
+
+NETWORK_ARRAYS = (
+    *("input_weight", "input_bias"),
+    *("embedding_weight", "embedding_bias", "embedding_mean", "embedding_scale"),
+    *("gate_input", "gate_input_bias", "gate_state", "gate_state_bias"),
+    *("output_weight", "output_bias"),
+)
+"""What a network consists of; see `GruNetwork`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class EvidenceWeights:
     openings: Mapping[str, float] = field(default_factory=dict)
     """Phrase that opens an overlap to ln P(phrase | interruption) / P(phrase | not), in nats."""
     noisy_network: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-    """Parameters of the voice network that knows noisy rooms; without it `network` speaks in all of them."""
+    """Parameters of the network for noise; without it `network` speaks in all rooms."""
 
     def save(self, folder: Path) -> None:
         """Write the two files that `load` reads, each whole or not at all."""
@@ -108,15 +116,24 @@ class EvidenceWeights:
 def _check_network(network: Mapping[str, npt.NDArray[np.float32]], prefix: str = "") -> None:
     """Whether the arrays fit together as `GruNetwork` has them.
 
+    Args:
+        network: By the names of `GruNetwork`.
+        prefix: Ahead of the names in the file, for the error.
+
     Raises:
-        ValueError: One is missing or of the wrong shape.
+        ValueError: One is of the wrong shape, or not finite.
         KeyError: One is missing.
     """
+    for name in NETWORK_ARRAYS:
+        if name not in network:
+            raise KeyError(prefix + name)
     hidden = len(network["output_weight"])
-    spectral, _ = network["input_weight"].shape
+    spectral, features = network["input_weight"].shape
     embedded, size = network["embedding_weight"].shape
     shapes = {
+        "input_weight": (spectral, features),
         "input_bias": (spectral,),
+        "embedding_weight": (embedded, size),
         "embedding_bias": (embedded,),
         "embedding_mean": (size,),
         "embedding_scale": (size,),
@@ -124,10 +141,9 @@ def _check_network(network: Mapping[str, npt.NDArray[np.float32]], prefix: str =
         "gate_input_bias": (3 * hidden,),
         "gate_state": (3 * hidden, hidden),
         "gate_state_bias": (3 * hidden,),
+        "output_weight": (hidden,),
         "output_bias": (1,),
     }
     for name, shape in shapes.items():
-        if name not in network:
-            raise KeyError(prefix + name)
         if network[name].shape != shape or not np.isfinite(network[name]).all():
             raise ValueError(f"{NETWORK_FILE}: {prefix}{name}: expected finite numbers of shape {shape}")

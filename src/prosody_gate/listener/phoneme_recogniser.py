@@ -87,7 +87,7 @@ class PhonemeRecogniser:
 
 
 class RememberingRecogniser:
-    """A recogniser for sound that is replayed: reads each stretch once, and keeps what it found (7 KB).
+    """A recogniser for sound that is replayed: reads each stretch once, and keeps what it found (up to 9 KB).
 
     Args:
         recogniser: Reads what is new; the process's own when None.

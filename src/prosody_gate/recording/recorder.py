@@ -180,7 +180,13 @@ class OverlapRecorder:
             since: Overlaps whose speech has ended by this time of its stream (s) are not recorded: it begins with
                 sound that an earlier stream had already.
         """
-        self._since, self._learned = since, gate.analyzer.learned
+        if self._failed:
+            return
+        try:
+            self._since, self._learned = since, gate.analyzer.learned
+        except Exception as error:
+            self._failed = True
+            self._writer.drop("error", error)
 
     def end_stream(self) -> None:
         """No more comes of this stream: what is decided is written as it is, and its sound is forgotten."""

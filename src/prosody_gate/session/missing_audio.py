@@ -62,7 +62,7 @@ class MissingAudio:
         if self._came is None or self._next is None:
             return 0.0
         if now - self._next > STALLED:
-            self._came += now - self._next
+            self._came = min(self._came + now - self._next, now)
         missing = now - self._came
         if self._given >= (ENOUGH if at_rest else LONGEST):
             self._next = None

@@ -7,6 +7,7 @@ import gc
 import numpy as np
 
 from ..audio import FRAME_SAMPLES
+from ..gate import GateOptions
 from ..gate_factory import GateFactory
 from .session_counter import SessionCounter
 from .threaded_listener import ThreadedListener
@@ -26,7 +27,8 @@ def warm_up(factory: GateFactory | None = None) -> None:
     Raises:
         ModelError: A model is missing or damaged.
     """
-    gate = (factory or GateFactory.create()).gate()
+    # With the default options: by those of a profile, so short a sound may be no speech yet, and nothing would be warm.
+    gate = (factory or GateFactory.create()).gate(options=GateOptions())
     counter = SessionCounter(for_prometheus=False)
     gate.agent_started(0.0)
     noise = np.random.default_rng(0).normal(0.0, 0.05, FRAME_SAMPLES).astype(np.float32)
