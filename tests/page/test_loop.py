@@ -91,7 +91,8 @@ def test_from_recorded_calls_to_a_better_gate(tmp_path: Path) -> None:
         set_label(path, label_at(fields["stream_start"] + fields["overlap"][0]))
     before, after, tuned = tmp_path / "before.json", tmp_path / "after.json", tmp_path / "tuned.toml"
     cli("bench", recorded, "--profile", bad, "--no-listener", "--json", before, "-q")
-    cli("tune", recorded, "--profile", bad, "--no-listener", "--output", tuned, "--trials", 40, "-q")
+    # The default options may do as well as what is found; what counts here is that both are better than the bad ones.
+    cli("tune", recorded, "--profile", bad, "--no-listener", "--output", tuned, "--trials", 40, "--force", "-q")
     cli("bench", recorded, "--profile", tuned, "--no-listener", "--json", after, "-q")
     output = cli("compare", before, after, "--json")
     found = json.loads(output)
