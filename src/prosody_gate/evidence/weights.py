@@ -22,14 +22,6 @@ NETWORK_FILE = "voice.npz"
 NOISY_PREFIX = "noisy_"
 """Ahead of the names of the arrays of the network for noise in the file."""
 
-NETWORK_ARRAYS = (
-    *("input_weight", "input_bias"),
-    *("embedding_weight", "embedding_bias", "embedding_mean", "embedding_scale"),
-    *("gate_input", "gate_input_bias", "gate_state", "gate_state_bias"),
-    *("output_weight", "output_bias"),
-)
-"""What a network consists of; see `GruNetwork`."""
-
 
 @dataclass(frozen=True)
 class EvidenceWeights:
@@ -92,9 +84,9 @@ class EvidenceWeights:
                 both = {name: arrays[name] for name in arrays.files}
             network = {name: array for name, array in both.items() if not name.startswith(NOISY_PREFIX)}
             noisy = {name.removeprefix(NOISY_PREFIX): both[name] for name in both.keys() - network.keys()}
-            _check_network(network)
+            _check_network(both)
             if noisy:
-                _check_network(noisy, NOISY_PREFIX)
+                _check_network(both, NOISY_PREFIX)
             return cls(
                 provenance=table["provenance"],
                 words=table["words"],
@@ -113,23 +105,20 @@ class EvidenceWeights:
             ) from error
 
 
-def _check_network(network: Mapping[str, npt.NDArray[np.float32]], prefix: str = "") -> None:
+def _check_network(arrays: Mapping[str, npt.NDArray[np.float32]], prefix: str = "") -> None:
     """Whether the arrays fit together as `GruNetwork` has them.
 
     Args:
-        network: By the names of `GruNetwork`.
-        prefix: Ahead of the names in the file, for the error.
+        arrays: Of the file.
+        prefix: Ahead of the names of `GruNetwork` there.
 
     Raises:
         ValueError: One is of the wrong shape, or not finite.
         KeyError: One is missing.
     """
-    for name in NETWORK_ARRAYS:
-        if name not in network:
-            raise KeyError(prefix + name)
-    hidden = len(network["output_weight"])
-    spectral, features = network["input_weight"].shape
-    embedded, size = network["embedding_weight"].shape
+    hidden = len(arrays[prefix + "output_weight"])
+    spectral, features = arrays[prefix + "input_weight"].shape
+    embedded, size = arrays[prefix + "embedding_weight"].shape
     shapes = {
         "input_weight": (spectral, features),
         "input_bias": (spectral,),
@@ -145,5 +134,6 @@ def _check_network(network: Mapping[str, npt.NDArray[np.float32]], prefix: str =
         "output_bias": (1,),
     }
     for name, shape in shapes.items():
-        if network[name].shape != shape or not np.isfinite(network[name]).all():
+        array = arrays[prefix + name]
+        if array.shape != shape or not np.isfinite(array).all():
             raise ValueError(f"{NETWORK_FILE}: {prefix}{name}: expected finite numbers of shape {shape}")
